@@ -1,0 +1,16 @@
+//! mimalloc under `cap`.
+
+use cap::Cap;
+use failfast_alloc_bench::Door;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOC: Cap<MiMalloc> = Cap::new(MiMalloc, usize::MAX);
+
+fn main() {
+    failfast_alloc_bench::subject(Door {
+        set_limit: |bytes| ALLOC.set_limit(bytes).expect("less than that is live"),
+        attempt: |request| request(),
+        live: || ALLOC.allocated(),
+    });
+}

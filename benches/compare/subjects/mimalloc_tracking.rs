@@ -1,0 +1,16 @@
+//! mimalloc under `tracking-allocator`, which counts live bytes.
+
+use failfast_alloc_bench::Door;
+use mimalloc::MiMalloc;
+use tracking_allocator::Allocator;
+
+#[path = "shared/live_bytes.rs"]
+mod live_bytes;
+
+#[global_allocator]
+static ALLOC: Allocator<MiMalloc> = Allocator::from_allocator(MiMalloc);
+
+fn main() {
+    live_bytes::count();
+    failfast_alloc_bench::subject(Door::NONE);
+}

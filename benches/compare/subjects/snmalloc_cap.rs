@@ -1,0 +1,16 @@
+//! snmalloc under `cap`.
+
+use cap::Cap;
+use failfast_alloc_bench::Door;
+use snmalloc_rs::SnMalloc;
+
+#[global_allocator]
+static ALLOC: Cap<SnMalloc> = Cap::new(SnMalloc, usize::MAX);
+
+fn main() {
+    failfast_alloc_bench::subject(Door {
+        set_limit: |bytes| ALLOC.set_limit(bytes).expect("less than that is live"),
+        attempt: |request| request(),
+        live: || ALLOC.allocated(),
+    });
+}

@@ -1,0 +1,47 @@
+//! Linux, as the ledger wants to see it.
+//!
+//! Layer 6.  Plane: data.
+
+use crate::ledger::{Ledger, Machine};
+use crate::sync::{Ordering::SeqCst, compiler_fence};
+use crate::sys::lock::Lock;
+use crate::sys::{membarrier, thread::step_aside};
+use crate::terminate;
+
+/// The process's one ledger.
+pub(super) static LEDGER: Ledger<Linux> = Ledger::new(Linux { lock: Lock::new() });
+
+/// A futex, and `membarrier`.
+pub(super) struct Linux {
+    pub(super) lock: Lock,
+}
+
+impl Machine for Linux {
+    fn locked<R>(&self, f: impl FnOnce() -> R) -> R {
+        super::fork::notice();
+        self.lock.with(f)
+    }
+
+    fn try_locked<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        if super::fork::is_unnoticed() { None } else { self.lock.try_with(f) }
+    }
+
+    #[inline(always)]
+    fn light(&self) {
+        // ORDER: SeqCst for the compiler, with the heavy fence for the machine.
+        compiler_fence(SeqCst);
+    }
+
+    fn heavy(&self) -> bool {
+        membarrier::fence()
+    }
+
+    fn handshake(&self) -> bool {
+        membarrier::fence_by_migration()
+    }
+
+    fn wait_for_owner(&self, round: u32) -> bool {
+        step_aside(round);
+        !terminate::is_dying()
+    }
+}

@@ -1,0 +1,444 @@
+//! The allocator.
+//!
+//! Layer 6.  Plane: data.
+//!
+//! Each method charges or refunds on the fast path (`hot`), calls the inner allocator, and looks at
+//! what it returned. Everything else is out of line, in `slow`: a call that is diverted does the
+//! whole of its work there, so that the fast path keeps nothing for it.
+
+mod abort;
+mod fallible;
+mod fork;
+mod hot;
+mod machine;
+mod malloc;
+mod slow;
+mod start;
+mod usage;
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::time::Duration;
+
+pub use fallible::fallible;
+pub use malloc::Malloc;
+pub use usage::{Usage, usage};
+
+use crate::config::{AbortMode, Config, Limit, Mode, ReportTo};
+use crate::ledger::Hot;
+use slow::{Admit, Entry};
+
+/// A global allocator that ends the process at the first allocation that fails.
+///
+/// Declared as the global allocator it needs no call in `main`. Every block is charged to the
+/// budget by its `Layout::size()`, in any thread, exact to the byte; a request that does not fit,
+/// or that the inner allocator refuses, ends the process by the crate's one way to die: a line on
+/// standard error, a report, the abort hook, SIGABRT. It never returns null, except inside
+/// [`fallible()`].
+///
+/// The builder's values are the defaults of this program; the environment overrides them (see the
+/// crate's documentation for the variables), unless [`ignore_env`](Self::ignore_env) is given.
+///
+/// All `FailFast` values of a process share one ledger and one configuration: the first that is
+/// reached configures, which is the global allocator if there is one. Another one that asks for
+/// something else is an error: one line, and exit status 78.
+///
+/// # Cost
+///
+/// A charge is seven instructions, a refund five, none of them an atomic read-modify-write; no byte
+/// is added to any block.
+///
+/// # Examples
+///
+/// ```
+/// use failfast_alloc::{FailFast, Limit};
+///
+/// #[global_allocator]
+/// static ALLOC: FailFast = FailFast::system().budget(Limit::mib(512));
+///
+/// let kept = vec![0_u8; 1 << 20];
+/// assert!(failfast_alloc::usage().live >= kept.len());
+/// ```
+#[derive(Debug)]
+pub struct FailFast<A = Malloc> {
+    inner: A,
+    config: Config,
+    /// Zero while the builder has set nothing; else a digest of what it has set.
+    asks: u64,
+}
+
+impl FailFast<Malloc> {
+    /// Over the C library's `malloc`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use failfast_alloc::FailFast;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: FailFast = FailFast::system();
+    /// ```
+    pub const fn system() -> Self {
+        Self::new(Malloc)
+    }
+}
+
+/// Writes the builder: each method sets one value of the configuration.
+macro_rules! builder {
+    ($($(#[$meta:meta])* $name:ident($arg:ident: $type:ty);)*) => {
+        impl<A> FailFast<A> {
+            $(
+                $(#[$meta])*
+                #[must_use]
+                pub const fn $name(mut self, $arg: $type) -> Self {
+                    self.config = self.config.$name($arg);
+                    self.asks = self.config.digest();
+                    self
+                }
+            )*
+        }
+    };
+}
+
+impl<A> FailFast<A> {
+    /// Over any other allocator.
+    ///
+    /// Its methods are called with the layouts that were asked for, no more often than ours, and
+    /// must not allocate through the global allocator themselves. Where one returns null, the
+    /// process ends, or [`fallible()`] answers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use failfast_alloc::FailFast;
+    /// use std::alloc::System;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: FailFast<System> = FailFast::new(System);
+    /// ```
+    pub const fn new(inner: A) -> Self {
+        Self { inner, config: Config::new(), asks: 0 }
+    }
+
+    /// Ignores the environment: only the builder's values count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::{FailFast, Limit};
+    /// static ALLOC: FailFast = FailFast::system().budget(Limit::gib(2)).ignore_env();
+    /// ```
+    #[must_use]
+    pub const fn ignore_env(mut self) -> Self {
+        self.config = self.config.ignore_env();
+        self.asks = self.config.digest();
+        self
+    }
+
+    /// Whether the configuration asks for something, and has not been found to be the process's.
+    /// For a static with nothing but defaults this is a constant.
+    #[inline(always)]
+    fn is_stranger(&self) -> bool {
+        self.asks != 0 && start::is_stranger(self.asks)
+    }
+}
+
+builder! {
+    /// The most bytes that may be live in the process. `FAILFAST_BUDGET`; default unlimited.
+    ///
+    /// A percentage, and [`Limit::Auto`], are of the memory limit that is found at start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::{FailFast, Limit};
+    /// static ALLOC: FailFast = FailFast::system().budget(Limit::percent(75));
+    /// ```
+    budget(budget: Limit);
+
+    /// Budgets of clusters by name. `FAILFAST_CLUSTER_BUDGETS`; default none. A percentage is of
+    /// the parent's budget.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::{FailFast, Limit};
+    /// static ALLOC: FailFast =
+    ///     FailFast::system().cluster_budgets(&[("parser", Limit::mib(64))]);
+    /// ```
+    cluster_budgets(budgets: &'static [(&'static str, Limit)]);
+
+    /// The most stack that a thread may use, in bytes from its top. `FAILFAST_STACK_BUDGET`;
+    /// default unlimited, which is the mapped stack less the red zone. It is looked at on entry to
+    /// each call of the allocator, and by [`stack::probe`](crate::stack::probe): code that does
+    /// neither goes on to its guard page.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::{FailFast, Limit};
+    /// static ALLOC: FailFast = FailFast::system().stack_budget(Limit::mib(1));
+    /// ```
+    stack_budget(budget: Limit);
+
+    /// The size in bytes of the heap that the abort hook has, mapped and touched at start, outside
+    /// the budget. `FAILFAST_RESERVE`; default 256 KiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::FailFast;
+    /// static ALLOC: FailFast = FailFast::system().reserve(1 << 20);
+    /// ```
+    reserve(bytes: usize);
+
+    /// How long the abort hook may take. `FAILFAST_HOOK_TIMEOUT`; default 5 s.
+    ///
+    /// Checked at start, and not acted on by this version.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use {failfast_alloc::FailFast, std::time::Duration};
+    /// static ALLOC: FailFast = FailFast::system().hook_timeout(Duration::from_secs(2));
+    /// ```
+    hook_timeout(timeout: Duration);
+
+    /// Where the JSON report goes. `FAILFAST_REPORT`; default nowhere.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::{FailFast, ReportTo};
+    /// static ALLOC: FailFast =
+    ///     FailFast::system().report(ReportTo::File("/var/log/server/death-%p.json"));
+    /// ```
+    report(to: ReportTo);
+
+    /// The program to become instead of running the hook. `FAILFAST_EXEC`; default none.
+    ///
+    /// Checked at start, and not acted on by this version.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::FailFast;
+    /// static ALLOC: FailFast = FailFast::system().exec("/usr/lib/server/recover");
+    /// ```
+    exec(program: &'static str);
+
+    /// Whether SIGABRT handlers of others run. `FAILFAST_ABORT`; default [`AbortMode::Chain`].
+    ///
+    /// Checked at start, and not acted on by this version.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::{AbortMode, FailFast};
+    /// static ALLOC: FailFast = FailFast::system().abort_mode(AbortMode::Plain);
+    /// ```
+    abort_mode(mode: AbortMode);
+
+    /// Whether a budget that is exceeded ends the process. `FAILFAST_MODE`; default
+    /// [`Mode::Enforce`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use failfast_alloc::{FailFast, Mode};
+    /// static ALLOC: FailFast = FailFast::system().mode(Mode::Observe);
+    /// ```
+    mode(mode: Mode);
+}
+
+// SAFETY:
+// - Blocks are the inner allocator's, of the layout that was asked for, so its promises are ours;
+//   the dying thread's come from the reserve, which is aligned, distinct, and never reused.
+// - No method unwinds: what fails ends the process, or returns null.
+// - Layout queries and the accounts do not depend on allocation calls being made or elided.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for FailFast<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if self.is_stranger() {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_diverted(layout, Entry::Stranger(self.asks)) };
+        }
+        if !hot::charge(layout.size(), layout.align()) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_diverted(layout, Entry::Entered) };
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.inner.alloc(layout) };
+        if block.is_null() {
+            return slow::inner_refused();
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if self.is_stranger() {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_zeroed_diverted(layout, Entry::Stranger(self.asks)) };
+        }
+        if !hot::charge(layout.size(), layout.align()) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_zeroed_diverted(layout, Entry::Entered) };
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.inner.alloc_zeroed(layout) };
+        if block.is_null() {
+            return slow::inner_refused();
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        match hot::refund(layout.size()) {
+            Hot::Done => {
+                // SAFETY: the caller's contract.
+                unsafe { self.inner.dealloc(ptr, layout) }
+            }
+            Hot::Entered => {
+                // SAFETY: the caller's contract.
+                unsafe { self.dealloc_entered(ptr, layout) }
+            }
+            Hot::Diverted => {
+                // SAFETY: the caller's contract.
+                unsafe { self.dealloc_diverted(ptr, layout) }
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if new_size > layout.size() {
+            // SAFETY: the caller's contract.
+            unsafe { self.grow(ptr, layout, new_size) }
+        } else {
+            // SAFETY: the caller's contract.
+            unsafe { self.shrink(ptr, layout, new_size) }
+        }
+    }
+}
+
+/// The two ways of `realloc`, and what each method does off the fast path.
+///
+/// # Safety
+///
+/// Of each: that of the method it belongs to.
+impl<A: GlobalAlloc> FailFast<A> {
+    /// Charges the difference before the inner allocator is asked.
+    #[inline(always)]
+    unsafe fn grow(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if !hot::charge(new_size - layout.size(), layout.align()) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.grow_diverted(ptr, layout, new_size) };
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
+        if block.is_null() {
+            return slow::inner_refused_growth(new_size);
+        }
+        block
+    }
+
+    /// Refunds the difference once the inner allocator has done it.
+    ///
+    /// Not inlined: `realloc` would save three registers for it on each growth.
+    #[inline(never)]
+    unsafe fn shrink(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if !hot::may_free() {
+            // SAFETY: the caller's contract.
+            return unsafe { self.shrink_diverted(ptr, layout, new_size) };
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
+        if block.is_null() {
+            return slow::inner_refused_shrink(new_size, layout.align());
+        }
+        if !hot::refund_after(layout.size() - new_size) {
+            slow::fold(&self.config);
+        }
+        block
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn alloc_diverted(&self, layout: Layout, entry: Entry) -> *mut u8 {
+        match slow::charge(&self.config, entry, layout.size(), layout) {
+            Admit::Inner => {
+                // SAFETY: the caller's contract.
+                let block = unsafe { self.inner.alloc(layout) };
+                if block.is_null() { slow::inner_refused() } else { block }
+            }
+            Admit::Reserve => slow::reserved(layout),
+            Admit::Null => core::ptr::null_mut(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn alloc_zeroed_diverted(&self, layout: Layout, entry: Entry) -> *mut u8 {
+        match slow::charge(&self.config, entry, layout.size(), layout) {
+            Admit::Inner => {
+                // SAFETY: the caller's contract.
+                let block = unsafe { self.inner.alloc_zeroed(layout) };
+                if block.is_null() { slow::inner_refused() } else { block }
+            }
+            Admit::Reserve => slow::reserved(layout), // Zero already, and never reused.
+            Admit::Null => core::ptr::null_mut(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_entered(&self, ptr: *mut u8, layout: Layout) {
+        slow::fold(&self.config);
+        // SAFETY: the caller's contract.
+        unsafe { self.inner.dealloc(ptr, layout) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_diverted(&self, ptr: *mut u8, layout: Layout) {
+        if let Admit::Inner = slow::may_free(&self.config) {
+            slow::refund(&self.config, layout.size());
+            // SAFETY: the caller's contract.
+            unsafe { self.inner.dealloc(ptr, layout) }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn grow_diverted(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let difference = new_size - layout.size();
+        // SAFETY: the caller promises that `new_size` is fit for a layout of this alignment.
+        let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        match slow::charge(&self.config, Entry::Entered, difference, new) {
+            Admit::Inner => {
+                // SAFETY: the caller's contract.
+                let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
+                if block.is_null() { slow::inner_refused_growth(new_size) } else { block }
+            }
+            // SAFETY: the caller's contract: the block has the old layout's size.
+            Admit::Reserve => unsafe { slow::reserved_copy(ptr, layout.size(), new) },
+            Admit::Null => core::ptr::null_mut(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn shrink_diverted(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if let Admit::Reserve = slow::may_free(&self.config) {
+            return ptr; // A dying thread's block may keep its size: nothing is freed any more.
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
+        if block.is_null() {
+            return slow::inner_refused_shrink(new_size, layout.align());
+        }
+        slow::refund(&self.config, layout.size() - new_size);
+        block
+    }
+}

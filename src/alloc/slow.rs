@@ -1,0 +1,222 @@
+//! What a call does that leaves the fast path.
+//!
+//! Layer 6.  Plane: data.
+//!
+//! In this order, whatever the reason was: a dying thread is served from the reserve; the first
+//! call of all starts the process, the first of a thread arms it; the stack pointer is judged by
+//! the real range of its stack; the ledger completes the charge or refuses it.
+
+use core::alloc::Layout;
+use core::ptr;
+
+use crate::cause::Cause;
+use crate::config::{Config, Mode};
+use crate::ledger::{Figures, Machine as _, Refusal, UNLIMITED};
+use crate::report::Account;
+use crate::sync::{AtomicBool, Ordering::Relaxed};
+use crate::sys::registers::stack_pointer;
+use crate::terminate::{self, Death, reserve};
+use crate::thread::{Record, Stage, record};
+use crate::{stack, sys};
+
+use super::machine::LEDGER;
+use super::{fallible, start};
+
+/// Whether it was said that the budget is exceeded, and only observed.
+static OBSERVED: AtomicBool = AtomicBool::new(false);
+
+/// Who serves a call.
+#[must_use]
+pub(super) enum Admit {
+    /// The inner allocator; a charge is complete.
+    Inner,
+    /// The reserve: this thread is ending the process.
+    Reserve,
+    /// Nobody: the answer is null.
+    Null,
+}
+
+/// How a call came here.
+#[derive(Clone, Copy)]
+pub(super) enum Entry {
+    /// Its charge is entered in `avail` already.
+    Entered,
+    /// It has not been on the fast path: its allocator may ask for something else than the
+    /// process's does. With the digest of what it asks for.
+    Stranger(u64),
+}
+
+/// Goes on with a charge of `bytes` that left the fast path. `layout` is what was asked for.
+pub(super) fn charge(config: &Config, entry: Entry, bytes: usize, layout: Layout) -> Admit {
+    let record = record();
+    if record.is_dying() {
+        if let Entry::Entered = entry {
+            // It is in `avail`: others must not wait for it to be explained.
+            LEDGER.publish(&record.slot, bytes as isize);
+        }
+        return Admit::Reserve;
+    }
+    start::ensure(config);
+    ready(record);
+    if let Entry::Stranger(asks) = entry {
+        start::agree(config, asks);
+        enter(record, bytes);
+    }
+    // ORDER: Relaxed, both. The thread's own words.
+    record.asked_size.store(bytes, Relaxed);
+    record.asked_align.store(layout.align(), Relaxed);
+    match LEDGER.charge_diverted(&record.slot, bytes as isize) {
+        Ok(()) => Admit::Inner,
+        Err(refusal) => refused(record, refusal, bytes, layout),
+    }
+}
+
+/// Enters a charge in `avail`, for a call that has not been on the fast path.
+fn enter(record: &Record, bytes: usize) {
+    // What `charge_diverted` expects, the light fence included; its answer is found again there.
+    let light = || LEDGER.machine().light();
+    let _ = record.slot.charge_hot(bytes as isize, stack_pointer(), light);
+}
+
+/// Whether a call that frees may go on to the inner allocator; what left the fast path has entered
+/// nothing. `Null` is not among the answers.
+pub(super) fn may_free(config: &Config) -> Admit {
+    let record = record();
+    if record.is_dying() {
+        return Admit::Reserve;
+    }
+    start::ensure(config);
+    ready(record);
+    Admit::Inner
+}
+
+/// Enters a refund, and folds if that is due.
+pub(super) fn refund(config: &Config, bytes: usize) {
+    if record().slot.refund(bytes as isize) {
+        fold(config);
+    }
+}
+
+/// Goes on with a refund that is entered, and whose fold is due.
+#[cold]
+#[inline(never)]
+pub(super) fn fold(config: &Config) {
+    let record = record();
+    start::ensure(config);
+    ready(record);
+    LEDGER.fold(&record.slot);
+}
+
+/// Arms the thread if it is new, and judges its stack pointer.
+fn ready(record: &'static Record) {
+    if record.stage() == Stage::New {
+        start::arrive(record);
+    }
+    stack::judge(record, stack_pointer());
+}
+
+/// The ledger refused.
+#[cold]
+fn refused(record: &'static Record, refusal: Refusal, bytes: usize, layout: Layout) -> Admit {
+    let (figures, cause) = match refusal {
+        // More than the address space holds, with no budget: the inner allocator would refuse it.
+        Refusal::OverBudget(f) if f.budget == UNLIMITED => (f, Cause::AllocatorRefused),
+        Refusal::OverBudget(f) => (f, Cause::HeapBudget),
+        Refusal::Unsettled(f) => (f, Cause::LedgerUnsettled),
+    };
+    let death = death(cause, bytes, layout.align(), figures);
+    if cause != Cause::AllocatorRefused && start::settings().mode == Mode::Observe {
+        // ORDER: Relaxed. Whoever is first says it, for all.
+        if !OBSERVED.swap(true, Relaxed) {
+            terminate::observe(&death);
+        }
+        LEDGER.set_root_budget(UNLIMITED);
+        enter(record, bytes);
+        // Without a budget only a request beyond the address space is refused, here as above.
+        return match LEDGER.charge_diverted(&record.slot, bytes as isize) {
+            Ok(()) => Admit::Inner,
+            Err(refusal) => refused(record, refusal, bytes, layout),
+        };
+    }
+    if fallible::is_inside(record) {
+        fallible::note(record, cause, bytes, layout.align(), figures);
+        return Admit::Null;
+    }
+    terminate::terminate(&death)
+}
+
+fn death(cause: Cause, requested: usize, align: usize, figures: Figures) -> Death<'static> {
+    Death { cause, requested, align, account: root_account(figures), stack: None, message: None }
+}
+
+/// The root's account, for a report. The budget is the one configured, even when it is lifted.
+pub(super) fn root_account(figures: Figures) -> Account {
+    Account::new("root", figures.live as usize, figures.peak as usize, start::root_budget())
+}
+
+/// The inner allocator returned null for a charge that the record remembers.
+#[cold]
+#[inline(never)]
+pub(super) fn inner_refused() -> *mut u8 {
+    let record = record();
+    // ORDER: Relaxed, both. The thread's own words.
+    let (bytes, align) = (record.asked_size.load(Relaxed), record.asked_align.load(Relaxed));
+    refused_by_inner(record, bytes, bytes, align)
+}
+
+/// The same for a block that was to grow to `new_size`.
+#[cold]
+#[inline(never)]
+pub(super) fn inner_refused_growth(new_size: usize) -> *mut u8 {
+    let record = record();
+    // ORDER: Relaxed, both. The thread's own words.
+    let (bytes, align) = (record.asked_size.load(Relaxed), record.asked_align.load(Relaxed));
+    refused_by_inner(record, bytes, new_size, align)
+}
+
+/// The same for a block that was to shrink: nothing was charged, and nothing is refunded.
+#[cold]
+#[inline(never)]
+pub(super) fn inner_refused_shrink(new_size: usize, align: usize) -> *mut u8 {
+    refused_by_inner(record(), 0, new_size, align)
+}
+
+fn refused_by_inner(
+    record: &'static Record,
+    charged: usize,
+    requested: usize,
+    align: usize,
+) -> *mut u8 {
+    let errno = sys::process::errno();
+    // A shrink has charged nothing; and it may be the first call of a thread that is not armed.
+    if charged != 0 {
+        LEDGER.uncharge(&record.slot, charged as isize);
+    }
+    let figures = LEDGER.figures();
+    if fallible::is_inside(record) {
+        fallible::note(record, Cause::AllocatorRefused, requested, align, figures);
+        sys::process::set_errno(errno); // The inner allocator's, as if we were not there.
+        return ptr::null_mut();
+    }
+    terminate::terminate(&death(Cause::AllocatorRefused, requested, align, figures))
+}
+
+/// A block for the dying thread.
+pub(super) fn reserved(layout: Layout) -> *mut u8 {
+    reserve::alloc(layout)
+}
+
+/// A larger block for the dying thread, with the contents of one of `size` bytes, which may be the
+/// inner allocator's.
+///
+/// # Safety
+///
+/// `ptr` is readable for `size` bytes.
+pub(super) unsafe fn reserved_copy(ptr: *mut u8, size: usize, new: Layout) -> *mut u8 {
+    let block = reserve::alloc(new);
+    if !block.is_null() {
+        // SAFETY: the caller's promise; the new block is larger, and distinct.
+        unsafe { ptr::copy_nonoverlapping(ptr, block, size) };
+    }
+    block
+}

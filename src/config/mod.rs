@@ -1,0 +1,58 @@
+//! What was asked for, in code and in the environment, and what it comes to on this machine.
+//!
+//! Layer 3.  Plane: data.
+//!
+//! All of it runs once, inside the first allocation and mostly before `main`: nothing here
+//! allocates, locks or panics, and a value that is wrong is answered with a line, never ignored.
+//!
+//! ```text
+//! Config (code) ──────────────┐
+//!                             ├─ resolve ─> Settings (numbers, opened and checked files)
+//! environment ─ scan ─ value ─┘   │
+//!                                 └─ memory ─ cgroup (only for `75%` and `auto`)
+//! ```
+//!
+//! * **C1** Every wrong value gives one line that names where it stands, what it is and what was
+//!   expected, and the answer `Refused`. The caller decides what that means: an executable exits
+//!   with 78, a shared library keeps the settings, in which the wrong value has no part.
+//! * **C2** The environment wins over code, for each variable by itself; cluster budgets for each
+//!   cluster by itself. Values in code are checked also where the environment wins.
+//! * **C3** The settings borrow nothing from the environment, which the program may overwrite.
+
+mod asked;
+mod cgroup;
+mod choice;
+mod clusters;
+mod judge;
+mod line;
+mod memory;
+mod near;
+mod options;
+mod program;
+mod report_to;
+mod resolve;
+mod scan;
+mod settings;
+mod settle;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::resolve::{World, resolve};
+pub(crate) use self::{
+    asked::{Config, complain_of_second},
+    resolve::resolve_here,
+    settings::{ReportSink, Settings, Source},
+};
+#[cfg(fuzzing)]
+pub(crate) use self::{
+    cgroup::{Below, Version, below, membership, mount},
+    near::near,
+};
+pub use self::{
+    choice::{AbortMode, Limit, Mode, ReportTo},
+    options::OptionsTable,
+};

@@ -1,0 +1,332 @@
+//! What the owner of a slot does off the fast path.
+//!
+//! Layer 2.  Plane: data.
+
+use core::cmp::{max, min};
+
+use super::account::Account;
+use super::machine::Machine;
+use super::mutant::{Mutant, mutant};
+use super::slot::{FROZEN, List, Slot, State, bump};
+use crate::sync::{AtomicBool, Ordering::*, fence};
+
+/// The first lease of a thread, beyond its need: small, because `peak` counts leases.
+const SHARE_MIN: isize = if cfg!(loom) { 0 } else { 16 << 10 };
+/// The largest lease beyond need, and the most that is freed before a fold.
+const SHARE_MAX: isize = if cfg!(loom) { 0 } else { 4 << 20 };
+/// Bytes freed before the owner folds them, at least.
+const FOLD_MIN: isize = if cfg!(loom) { 64 } else { 16 << 10 };
+
+/// The accounts of a process.
+pub(crate) struct Ledger<M> {
+    pub(super) machine: M,
+    pub(super) root: Account,
+    /// The live slots. Lock.
+    pub(super) slots: List,
+    /// There is no heavy fence: owners fence, each charge, and the recaller need not.
+    pub(super) fenced: AtomicBool,
+}
+
+/// Why a charge was refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Refusal {
+    /// The innermost account that lacked room had these figures at an instant of the request.
+    OverBudget(Figures),
+    /// The kernel refuses every means to see the other threads' accounts.
+    Unsettled(Figures),
+}
+
+/// An account's figures at one instant, in bytes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Figures {
+    pub(crate) live: isize,
+    pub(crate) peak: isize,
+    /// [`super::UNLIMITED`] where there is none.
+    pub(crate) budget: isize,
+}
+
+impl<M: Machine> Ledger<M> {
+    /// A ledger with a root account that has no budget. `fenced`: there is no heavy fence.
+    #[cfg(not(loom))]
+    pub(crate) const fn new(machine: M) -> Self {
+        Self { machine, root: Account::root(), slots: List::new(), fenced: AtomicBool::new(false) }
+    }
+
+    /// As above, in a model.
+    #[cfg(loom)]
+    pub(crate) fn new(machine: M, fenced: bool) -> Self {
+        let fenced = AtomicBool::new(fenced);
+        Self { machine, root: Account::root(), slots: List::new(), fenced }
+    }
+
+    /// The machine.
+    #[cfg(not(loom))]
+    pub(crate) fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// The root's account.
+    #[cfg(loom)]
+    pub(crate) fn root(&self) -> &Account {
+        &self.root
+    }
+
+    /// Whether there is no heavy fence.
+    pub(super) fn is_fenced(&self) -> bool {
+        // ORDER: Relaxed. It turns true under the lock, after every slot was frozen; an owner that
+        // still reads false takes the lock.
+        self.fenced.load(Relaxed)
+    }
+
+    /// From now on owners fence. For a machine without membarrier, before the first charge.
+    #[cfg(not(loom))]
+    pub(crate) fn set_fenced(&self) {
+        // ORDER: Relaxed. As in `is_fenced`.
+        self.fenced.store(true, Relaxed);
+    }
+
+    /// Goes on with a charge that left the fast path: `avail` already holds `-bytes`.
+    ///
+    /// # Errors
+    ///
+    /// Refused, and the slot is as it was before the charge.
+    pub(crate) fn charge_diverted(&self, slot: &Slot, bytes: isize) -> Result<(), Refusal> {
+        // ORDER: Relaxed. The owner's own word.
+        if slot.avail.load(Relaxed) >= 0 {
+            // ORDER: Relaxed; the light fence of the hot path lies between this and the charge. Not
+            // frozen: the stack was a foreign one, and the charge is complete.
+            if slot.limit.load(Relaxed) != FROZEN {
+                return Ok(());
+            }
+            if self.is_fenced() && !self.frozen_after_fence(slot) {
+                return Ok(());
+            }
+        }
+        self.charge_cold(slot, bytes)
+    }
+
+    /// The owner's whole fence, where nobody else has a heavy one.
+    fn frozen_after_fence(&self, slot: &Slot) -> bool {
+        if !mutant(Mutant::NoRealFence) {
+            // ORDER: SeqCst, with the one in `Ledger::freeze`: either the recaller sees the charge,
+            // or this thread sees the freeze.
+            fence(SeqCst);
+        }
+        // ORDER: Relaxed, after the fence.
+        slot.frozen.load(Relaxed) != 0
+    }
+
+    /// The one cold path of a charge. Nothing is rolled back before the lock is held: the charge
+    /// stays in `avail`, and `pending` tells recallers that it is not granted yet.
+    fn charge_cold(&self, slot: &Slot, bytes: isize) -> Result<(), Refusal> {
+        if mutant(Mutant::EarlyRollback) {
+            bump(&slot.avail, bytes);
+        } else if !mutant(Mutant::NoPending) {
+            self.publish(slot, bytes);
+        }
+        self.machine.locked(|| {
+            if mutant(Mutant::EarlyRollback) {
+                bump(&slot.avail, -bytes);
+            } else if !mutant(Mutant::NoPending) {
+                // ORDER: Relaxed. Lowered, and read by recallers, under the lock.
+                slot.pending.fetch_sub(bytes, Relaxed);
+            }
+            if mutant(Mutant::ThawUnbooked) && slot.avail.load(Relaxed) >= 0 {
+                self.thaw(slot);
+                return Ok(());
+            }
+            let credit = self.absorb(slot);
+            let granted = if credit >= 0 { Ok(0) } else { self.cover(slot, credit, bytes) };
+            let credit = match granted {
+                Ok(need) => credit + need,
+                Err(_) => credit + bytes,
+            };
+            // ORDER: Relaxed. The owner's own word, under the lock.
+            slot.avail.store(credit, Relaxed);
+            self.top_up(slot);
+            self.settle(slot);
+            granted.map(|_| ())
+        })
+    }
+
+    /// Tells recallers of a charge in `avail` that is not granted yet; or, in the thread that ends
+    /// the process, never will be.
+    pub(crate) fn publish(&self, slot: &Slot, bytes: isize) {
+        // ORDER: Release, with the Acquire in `slack`: who sees it sees the charge in `avail`. A
+        // read-modify-write, so that a signal handler may come between.
+        slot.pending.fetch_add(bytes, Release);
+    }
+
+    /// Leases what a charge of `bytes` lacks, and returns that. `credit` is negative. An
+    /// interrupted charge of this thread, below the signal handler that we may be in, pays for
+    /// itself.
+    fn cover(&self, slot: &Slot, credit: isize, bytes: isize) -> Result<isize, Refusal> {
+        let need = min(bytes, credit.saturating_neg());
+        let account = slot.account(&self.root);
+        if account.room() < need {
+            slot.share.set(0);
+            self.recall(slot, need, credit + bytes)?;
+        }
+        account.upward().for_each(Account::note_peak); // Nothing may come of it: see `uncharge`.
+        account.lease(need);
+        Ok(need)
+    }
+
+    /// Goes on with a refund whose fold is due.
+    pub(crate) fn fold(&self, slot: &Slot) {
+        self.machine.locked(|| {
+            self.absorb(slot);
+            self.top_up(slot);
+            self.settle(slot);
+        });
+    }
+
+    /// Takes a granted charge back: the inner allocator refused. A refund, and never a raise of
+    /// `avail`, which only falls outside the lock.
+    pub(crate) fn uncharge(&self, slot: &Slot, bytes: isize) {
+        if mutant(Mutant::UnchargeAvail) {
+            bump(&slot.avail, bytes);
+            return;
+        }
+        slot.refund(bytes);
+        self.machine.locked(|| {
+            // A recaller may have harvested it meanwhile.
+            let back = min(max(self.absorb(slot), 0), bytes);
+            // More than any lease has ahead was leased for this charge, and does not count.
+            if bytes > 2 * SHARE_MAX {
+                slot.account(&self.root).retract(back);
+            } else {
+                slot.account(&self.root).lease(-back);
+            }
+            // ORDER: Relaxed. The owner's own word, under the lock.
+            slot.avail.store(slot.avail.load(Relaxed) - back, Relaxed);
+            self.settle(slot);
+        });
+    }
+
+    /// Books what recallers took, folds `freed`, registers a new slot. Returns the credit. Lock.
+    fn absorb(&self, slot: &Slot) -> isize {
+        // ORDER: Relaxed. The owner's own word.
+        let credit = slot.avail.load(Relaxed) - slot.taken.get() + slot.unbooked();
+        if slot.state() == State::New {
+            slot.set_state(State::Live);
+            // SAFETY: the thread's record lives until its end, and `retire` unlinks the slot then.
+            unsafe { self.slots.link(slot) };
+        }
+        let bias = if slot.state() == State::Live { max(FOLD_MIN, slot.share.get()) } else { 0 };
+        slot.taken.set(0);
+        slot.harvested.set(0);
+        slot.unacked.set(0);
+        slot.bias.set(bias);
+        // ORDER: Relaxed, both. The owner's own words; recallers read them under the lock.
+        slot.freed.store(-bias, Relaxed);
+        slot.avail.store(credit, Relaxed);
+        credit
+    }
+
+    /// Leases ahead where there is room, and gives back what is too much. Lock.
+    fn top_up(&self, slot: &Slot) {
+        // ORDER: Relaxed. The owner's own word.
+        let credit = slot.avail.load(Relaxed);
+        if credit < 0 || slot.state() != State::Live {
+            return;
+        }
+        let account = slot.account(&self.root);
+        let share = (2 * slot.share.get()).clamp(SHARE_MIN, SHARE_MAX);
+        // A fair part of the room: the other threads must find some, or they recall.
+        let fair = account.room() / (2 * (self.slots.len() + 1));
+        let delta = match credit {
+            _ if credit > 2 * share && !cfg!(loom) => share - credit,
+            _ if credit < share => min(share - credit, fair),
+            _ => 0,
+        };
+        account.lease(delta);
+        // ORDER: Relaxed. As above.
+        slot.avail.store(credit + delta, Relaxed);
+        slot.share.set(share);
+    }
+
+    /// The last act under the lock: thaws, unless an interrupted charge of this thread is not
+    /// covered, which must then go the cold way too; and keeps no lease in a dead slot.
+    fn settle(&self, slot: &Slot) {
+        // ORDER: Relaxed, all here. The owner's own words, under the lock.
+        let credit = slot.avail.load(Relaxed);
+        if credit >= 0 && slot.state() == State::Dead {
+            slot.account(&self.root).lease(-credit);
+            slot.avail.store(0, Relaxed);
+        }
+        slot.parked.store(slot.avail.load(Relaxed), Relaxed);
+        if credit >= 0 || mutant(Mutant::ThawInDebt) {
+            self.thaw(slot);
+        }
+    }
+
+    fn thaw(&self, slot: &Slot) {
+        if mutant(Mutant::NoThaw) {
+            return;
+        }
+        // ORDER: Relaxed, all: the owner's own view of its own slot, changed under the lock.
+        slot.frozen.store(0, Relaxed);
+        slot.limit.store(self.thawed_limit(slot), Relaxed);
+    }
+
+    fn thawed_limit(&self, slot: &Slot) -> usize {
+        // ORDER: Relaxed. Owner's words.
+        let diverted = self.is_fenced() || slot.inside.load(Relaxed) != 0;
+        if diverted { FROZEN } else { slot.stack_limit.load(Relaxed) }
+    }
+
+    /// Ends a slot: folds it, gives everything back, unlinks it. Later charges and refunds, by the
+    /// destructors that still run, find zero words and settle one by one.
+    pub(crate) fn retire(&self, slot: &Slot) {
+        self.machine.locked(|| {
+            let was = slot.state();
+            if mutant(Mutant::ExitUnfolded) {
+                slot.avail.store(0, Relaxed);
+            } else {
+                self.absorb(slot);
+            }
+            slot.set_state(State::Dead);
+            slot.bias.set(0);
+            // ORDER: Relaxed. The owner's own word, under the lock.
+            slot.freed.store(0, Relaxed);
+            self.settle(slot);
+            if was != State::Dead {
+                self.slots.unlink(slot);
+            }
+        });
+    }
+
+    /// The thread enters a cluster: its root slot's credit is set aside, since its charges touch
+    /// `avail` before they see that they do not belong there.
+    #[cfg_attr(not(loom), expect(dead_code, reason = "until there are clusters to enter"))]
+    pub(crate) fn enter(&self, root_slot: &Slot) {
+        // ORDER: Relaxed; the Release of `inside` publishes it to `slack`.
+        root_slot.parked.store(root_slot.avail.load(Relaxed), Relaxed);
+        root_slot.inside.store(1, Release);
+        root_slot.limit.store(FROZEN, Relaxed);
+        self.crossed(root_slot);
+    }
+
+    /// The thread leaves its outermost cluster.
+    #[cfg_attr(not(loom), expect(dead_code, reason = "until there are clusters to leave"))]
+    pub(crate) fn leave(&self, root_slot: &Slot) {
+        // ORDER: Release, with the Acquire in `slack`: what `avail` was restored to is visible.
+        root_slot.inside.store(0, Release);
+        // ORDER: Relaxed. May overwrite a recaller's freeze; then `crossed` sees `frozen`.
+        root_slot.limit.store(self.thawed_limit(root_slot), Relaxed);
+        self.crossed(root_slot);
+    }
+
+    fn crossed(&self, root_slot: &Slot) {
+        if !mutant(Mutant::NoCrossFence) {
+            // ORDER: SeqCst, a real fence: it orders this thread's store to `limit` against its
+            // look at `frozen`, as the one in `freeze` orders the recaller's two stores.
+            fence(SeqCst);
+        }
+        // ORDER: Relaxed, after the fence.
+        if root_slot.frozen.load(Relaxed) != 0 {
+            self.fold(root_slot);
+        }
+    }
+}

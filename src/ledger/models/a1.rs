@@ -1,0 +1,105 @@
+//! Live bytes never exceed a budget (A1).
+//!
+//! Layer 2.  Plane: control.
+
+use super::*;
+
+/// Two threads want 6, and 5, of 10: an oracle counts what they hold at once.
+fn over_budget(mode: Mode) {
+    model(move || {
+        let lease = if mode == Mode::AlwaysLock { 0 } else { 10 };
+        let world = World::new(mode, &[(10, None)], &[(0, 0, 0), (0, 0, lease)]);
+        let (live, theirs) = word();
+        let other = go(&world, move |w| {
+            w.hold(&theirs, 1, 6);
+            w.hold(&theirs, 1, 5);
+        });
+        world.hold(&live, 0, 6);
+        other.join().unwrap();
+        assert_eq!(world.live(0), 0);
+    });
+}
+
+#[test]
+fn over_budget_membarrier() {
+    over_budget(Mode::Membarrier);
+}
+
+#[test]
+fn over_budget_always_lock() {
+    over_budget(Mode::AlwaysLock);
+}
+
+#[test]
+fn over_budget_fenced() {
+    over_budget(Mode::Fenced);
+}
+
+#[test]
+fn over_budget_membarrier_fails_later() {
+    over_budget(Mode::FailsLater);
+}
+
+/// A recall against the owner's own cold path, which recalls back.
+#[test]
+fn recall_both_ways() {
+    model(|| {
+        let world = World::new(Mode::Membarrier, &[(10, None)], &[(0, 0, 5), (0, 0, 5)]);
+        let (live, theirs) = word();
+        let other = go(&world, move |w| w.hold(&theirs, 1, 8));
+        world.hold(&live, 0, 7);
+        other.join().unwrap();
+        assert_eq!(world.live(0), 0);
+    });
+}
+
+/// Leaving a cluster puts the limit back while a recaller raises it.
+#[test]
+fn leave_against_freeze() {
+    model(|| {
+        let clusters = [(10, None), (10, Some(0))];
+        let world = World::new(Mode::Membarrier, &clusters, &[(0, 0, 0), (0, 0, 10)]);
+        let (live, theirs) = word();
+        world.ledger.enter(&world.slots[1]);
+        let other = go(&world, move |w| {
+            w.ledger.leave(&w.slots[1]);
+            w.hold(&theirs, 1, 5);
+            w.ledger.enter(&w.slots[1]);
+        });
+        world.hold(&live, 0, 6);
+        other.join().unwrap();
+        assert_eq!(world.live(0), 0);
+    });
+}
+
+/// A signal handler charges in the middle of the charge that it interrupted.
+fn nested_handler(lease: isize, ask: isize, more: isize) {
+    model(move || {
+        let world = World::new(Mode::Membarrier, &[(10, None)], &[(0, 0, 0), (0, 0, lease)]);
+        let (live, theirs) = word();
+        let other = go(&world, move |w| {
+            if w.charge_interrupted(1, 4, || w.hold(&theirs, 1, 5)) {
+                enter(&theirs, 4);
+                theirs.fetch_sub(4, AcqRel);
+                w.refund(1, 4);
+            }
+        });
+        if world.charge(0, ask) {
+            enter(&live, ask);
+            if more > 0 && world.charge(0, more) {
+                enter(&live, more);
+            }
+        }
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn handler_within_its_lease() {
+    nested_handler(10, 7, 0);
+}
+
+#[test]
+fn handler_short_of_its_lease() {
+    nested_handler(3, 9, 2);
+}

@@ -1,0 +1,343 @@
+//! A thread's account with one cluster: the words of the fast path.
+//!
+//! Layer 2.  Plane: data.
+//!
+//! All words are zero in a thread that never allocated, and zero words divert the first call: a
+//! charge makes `avail` negative, a refund leaves `freed` non-negative. So there is no initial
+//! state to check for.
+//!
+//! | word | written by | moves |
+//! |---|---|---|
+//! | `avail` | its owner, by one `sub` | only falls, except under the lock |
+//! | `freed` | its owner, by one `add` | only rises, except under the lock |
+//! | `limit` | the lock's holder; the owner at a cluster's border | stack limit, or `FROZEN` |
+//! | `free_limit` | the lock's holder | stack limit |
+//! | `pending` | its owner, on the cold path | falls only under the lock |
+//! | `frozen`, `inside`, `parked` | see there | |
+//!
+//! The `Guarded` words are the lock holder's.
+
+#[cfg(not(loom))]
+use core::mem::offset_of;
+use core::ptr;
+
+use super::account::Account;
+use super::mutant::{Mutant, mutant};
+use crate::sync::{AtomicIsize, AtomicUsize, Guarded, Ordering::*};
+
+/// The limit of a slot whose every charge must leave the fast path: no stack pointer is above it.
+pub(crate) const FROZEN: usize = usize::MAX;
+
+/// What became of a hot charge or refund.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub(crate) enum Hot {
+    /// It is complete.
+    Done,
+    /// It is entered in the words, and must go on out of line.
+    Entered,
+    /// The stack pointer was below the limit: nothing is entered.
+    Diverted,
+}
+
+/// Where a slot is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(isize)]
+pub(crate) enum State {
+    /// Zeroed words: no lease, not in the ledger's list.
+    New = 0,
+    /// In the list.
+    Live = 1,
+    /// Not in the list any more, or never: each operation settles centrally and keeps no lease.
+    Dead = 2,
+}
+
+/// One thread's account with one cluster.
+#[repr(C)]
+pub(crate) struct Slot {
+    /// Credit left. Owner.
+    pub(super) avail: AtomicIsize,
+    /// Bytes freed since the last fold, less `bias`. Owner.
+    pub(super) freed: AtomicIsize,
+    /// A stack pointer below this leaves the fast path of a charge.
+    pub(super) limit: AtomicUsize,
+    /// A stack pointer below this leaves the fast path of a refund.
+    pub(super) free_limit: AtomicUsize,
+    /// What `limit` is when the slot is not frozen.
+    pub(super) stack_limit: AtomicUsize,
+    /// The sum of the charges that wait for the lock. Owner.
+    pub(super) pending: AtomicIsize,
+    /// Non-zero while a recaller may take from `avail`. Lock.
+    pub(super) frozen: AtomicUsize,
+    /// Non-zero while the thread is in a cluster: `avail` is scratch, and `parked` holds its value.
+    pub(super) inside: AtomicUsize,
+    /// `avail`, while `inside`.
+    pub(super) parked: AtomicIsize,
+
+    /// Taken from `avail` by recallers, not yet booked by the owner.
+    pub(super) taken: Guarded,
+    /// What `freed` started from, negated: its sign says when to fold.
+    pub(super) bias: Guarded,
+    /// Harvested from `freed` by recallers, not yet booked by the owner.
+    pub(super) harvested: Guarded,
+    /// What this recall found in the slot.
+    pub(super) found: Guarded,
+    /// The heavy fence failed while this slot was frozen, and its owner has not been here since.
+    pub(super) unacked: Guarded,
+    /// How much to lease beyond need; grows with use.
+    pub(super) share: Guarded,
+    state: Guarded,
+    /// The account charged; 0 stands for the root's.
+    account: Guarded,
+    next: Guarded,
+    prev: Guarded,
+}
+
+/// `const`, except in a model: loom's atomics are made at run time.
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* fn $name:ident() -> $result:ty $body:block) => {
+        $(#[$meta])*
+        #[cfg(not(loom))]
+        pub(crate) const fn $name() -> $result $body
+        $(#[$meta])*
+        #[cfg(loom)]
+        pub(crate) fn $name() -> $result $body
+    };
+}
+
+#[cfg(not(loom))]
+#[cfg_attr(
+    any(feature = "portable", not(target_arch = "x86_64")),
+    allow(dead_code, reason = "only assembly needs offsets")
+)]
+impl Slot {
+    /// Where `avail` is, for assembly.
+    pub(crate) const AVAIL: usize = offset_of!(Slot, avail);
+    /// Where `freed` is.
+    pub(crate) const FREED: usize = offset_of!(Slot, freed);
+    /// Where `limit` is.
+    pub(crate) const LIMIT: usize = offset_of!(Slot, limit);
+    /// Where `free_limit` is.
+    pub(crate) const FREE_LIMIT: usize = offset_of!(Slot, free_limit);
+
+    /// From now on each operation settles centrally and leaves no lease: the thread is not armed
+    /// yet, or cannot be.
+    pub(crate) fn settle_centrally(&self) {
+        self.set_state(State::Dead);
+    }
+
+    /// The thread is armed: the next cold operation registers the slot.
+    pub(crate) fn set_armed(&self) {
+        self.set_state(State::New);
+    }
+}
+
+impl Slot {
+    const_unless_loom! {
+        /// The slot of a thread that never allocated.
+        fn new() -> Slot {
+            const fn zero() -> Guarded {
+                Guarded::new(0)
+            }
+            Slot {
+                avail: AtomicIsize::new(0),
+                freed: AtomicIsize::new(0),
+                limit: AtomicUsize::new(0),
+                free_limit: AtomicUsize::new(0),
+                stack_limit: AtomicUsize::new(0),
+                pending: AtomicIsize::new(0),
+                frozen: AtomicUsize::new(0),
+                inside: AtomicUsize::new(0),
+                parked: AtomicIsize::new(0),
+                taken: zero(),
+                bias: zero(),
+                harvested: zero(),
+                found: zero(),
+                unacked: zero(),
+                share: zero(),
+                state: zero(),
+                account: zero(),
+                next: zero(),
+                prev: zero(),
+            }
+        }
+    }
+
+    /// Charges `bytes` on the fast path: what the assembly in `alloc::hot` does, in Rust.
+    ///
+    /// `light` is the owner's half of the asymmetric fence. `stack_pointer` is the caller's.
+    #[inline(always)]
+    pub(crate) fn charge_hot(
+        &self,
+        bytes: isize,
+        stack_pointer: usize,
+        light: impl FnOnce(),
+    ) -> Hot {
+        if bump(&self.avail, -bytes) < 0 {
+            return Hot::Entered;
+        }
+        light();
+        // ORDER: Relaxed; after `light`, whose partner is the heavy fence of a freeze: either this
+        // load sees the freeze, or the recaller sees the charge.
+        if stack_pointer < self.limit.load(Relaxed) { Hot::Entered } else { Hot::Done }
+    }
+
+    /// Refunds `bytes` on the fast path. Compares first, so that there is nothing to undo.
+    #[cfg_attr(not(any(loom, feature = "portable")), allow(dead_code, reason = "see the assembly"))]
+    #[inline(always)]
+    pub(crate) fn refund_hot(&self, bytes: isize, stack_pointer: usize) -> Hot {
+        if !self.refund_hot_allowed(stack_pointer) {
+            return Hot::Diverted;
+        }
+        if self.refund(bytes) { Hot::Entered } else { Hot::Done }
+    }
+
+    /// Whether a refund may take the fast path.
+    #[cfg_attr(not(any(loom, feature = "portable")), allow(dead_code, reason = "see the assembly"))]
+    #[inline(always)]
+    pub(crate) fn refund_hot_allowed(&self, stack_pointer: usize) -> bool {
+        // ORDER: Relaxed. Only this thread's own past stores matter: frees are never frozen.
+        stack_pointer >= self.free_limit.load(Relaxed)
+    }
+
+    /// Enters a refund. `true` asks for a fold.
+    #[inline(always)]
+    pub(crate) fn refund(&self, bytes: isize) -> bool {
+        bump(&self.freed, bytes) >= 0
+    }
+
+    /// Sets the stack limit, and puts it in force where nothing else is. By the owner, while it
+    /// is not on the fast path; the ledger's `settle` completes it.
+    pub(crate) fn set_stack_limit(&self, limit: usize) {
+        // ORDER: Relaxed, both: read by the owner, and by the owner as the lock's holder.
+        self.stack_limit.store(limit, Relaxed);
+        self.free_limit.store(limit, Relaxed);
+    }
+
+    /// Diverts every further call of this thread, for good. By the owner.
+    pub(crate) fn divert_all(&self) {
+        self.set_stack_limit(FROZEN);
+        // ORDER: Relaxed. For this thread's own fast path.
+        self.limit.store(FROZEN, Relaxed);
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.state.get() {
+            0 => State::New,
+            1 => State::Live,
+            _ => State::Dead,
+        }
+    }
+
+    pub(super) fn set_state(&self, state: State) {
+        self.state.set(state as isize);
+    }
+
+    /// The account that this slot charges, or null for the root's.
+    fn account_ptr(&self) -> *const Account {
+        ptr::with_exposed_provenance(self.account.get() as usize)
+    }
+
+    /// The account that this slot charges.
+    pub(super) fn account<'a>(&'a self, root: &'a Account) -> &'a Account {
+        // SAFETY: null, or what `bind` was given, which outlives the slot.
+        unsafe { self.account_ptr().as_ref() }.unwrap_or(root)
+    }
+
+    /// Makes the slot charge `account` instead of the root's.
+    ///
+    /// # Safety
+    ///
+    /// The account outlives the slot, and the slot has never been used.
+    #[cfg(loom)]
+    pub(crate) unsafe fn bind(&self, account: *const Account) {
+        self.account.set(account.expose_provenance() as isize);
+    }
+
+    /// Bytes freed that neither the owner nor a recaller has booked. Lock.
+    pub(super) fn unbooked(&self) -> isize {
+        // ORDER: Acquire, with the Release of `bump`: a charge that the owner made elsewhere, told
+        // of this refund, is not older than it.
+        self.freed.load(Acquire) + self.bias.get() - self.harvested.get()
+    }
+}
+
+/// Adds to a word that the calling thread alone writes, and returns the sum. No atomic
+/// read-modify-write.
+#[inline(always)]
+pub(super) fn bump(word: &AtomicIsize, delta: isize) -> isize {
+    // ORDER: Relaxed. The thread reads what it wrote itself, or what it wrote under the lock.
+    // Wrapping: two charges of `isize::MAX` may meet here, one in a signal handler; neither can be
+    // granted, and both are taken back.
+    let sum = word.load(Relaxed).wrapping_add(delta);
+    // ORDER: Release, with the Acquire loads of `Ledger::slack` and `Slot::unbooked`: who sees a
+    // charge also sees the refunds that came before it. Free on x86.
+    word.store(sum, if mutant(Mutant::RelaxedWords) { Relaxed } else { Release });
+    sum
+}
+
+/// A doubly linked list through the slots, in a word of the ledger's. Lock.
+pub(super) struct List {
+    head: Guarded,
+    len: Guarded,
+}
+
+impl List {
+    pub(super) const fn new() -> Self {
+        Self { head: Guarded::new(0), len: Guarded::new(0) }
+    }
+
+    pub(super) fn len(&self) -> isize {
+        self.len.get()
+    }
+
+    /// Links `slot`, which is not linked.
+    ///
+    /// # Safety
+    ///
+    /// The slot stays where it is, and alive, until it is unlinked.
+    pub(super) unsafe fn link(&self, slot: &Slot) {
+        let head = self.head.get();
+        slot.next.set(head);
+        slot.prev.set(0);
+        if let Some(old) = slot_at(head) {
+            old.prev.set(address(slot));
+        }
+        self.head.set(address(slot));
+        self.len.add(1);
+    }
+
+    /// Unlinks `slot`, which is linked.
+    pub(super) fn unlink(&self, slot: &Slot) {
+        let (next, prev) = (slot.next.get(), slot.prev.get());
+        match slot_at(prev) {
+            Some(before) => before.next.set(next),
+            None => self.head.set(next),
+        }
+        if let Some(after) = slot_at(next) {
+            after.prev.set(prev);
+        }
+        self.len.add(-1);
+    }
+
+    /// The linked slots. The one that was yielded last may be unlinked meanwhile.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
+        let mut at = self.head.get();
+        core::iter::from_fn(move || {
+            let slot = slot_at(at)?;
+            at = slot.next.get();
+            Some(slot)
+        })
+    }
+}
+
+fn address(slot: &Slot) -> isize {
+    ptr::from_ref(slot).expose_provenance() as isize
+}
+
+/// The slot at a link.
+fn slot_at<'a>(link: isize) -> Option<&'a Slot> {
+    // SAFETY: null, or a linked slot, which is alive as `List::link` demands; only shared
+    // references to slots are ever made.
+    unsafe { ptr::with_exposed_provenance::<Slot>(link as usize).as_ref() }
+}

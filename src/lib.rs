@@ -1,0 +1,52 @@
+//! A global allocator that ends the process at the first allocation that fails, of heap or stack.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+
+// Modules in layer order: each may use only those above it (`tests/tidy.rs`).
+
+// Layer 0: words and doors.
+mod bytes;
+mod sync;
+
+// Layer 1: the machine.
+#[cfg(not(loom))]
+mod sys;
+
+// Layer 2: pure cores.
+mod cause;
+mod ledger;
+mod report;
+
+// Layer 3: policy, and the record each thread has.
+#[cfg(not(loom))]
+mod config;
+#[cfg(not(loom))]
+mod thread;
+
+// Layer 4: the end.
+mod terminate;
+
+// Layer 5: the guard of stacks.
+#[cfg(not(loom))]
+pub mod stack;
+
+// Layer 6: the allocator.
+#[cfg(not(loom))]
+mod alloc;
+
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub use config::OptionsTable;
+
+pub use cause::Cause;
+pub use report::{FoundBy, Report, StackSpan};
+#[cfg(not(loom))]
+pub use {
+    alloc::{FailFast, Malloc, Usage, fallible, usage},
+    config::{AbortMode, Limit, Mode, ReportTo},
+    terminate::{AbortHook, fail_fast, set_abort_hook, take_abort_hook},
+};

@@ -1,0 +1,162 @@
+//! Where the program was.
+//!
+//! Layer 2.  Plane: data.
+//!
+//! Raw addresses, and for each the file it came from: enough for a symbolizer to name functions
+//! later, in another process, which is the only place where that is safe.
+
+use super::modules::Resolver;
+use super::text::Text;
+use core::mem;
+
+/// How many frames a report has room for.
+pub(crate) const FRAMES_MAX: usize = 64;
+
+/// How many different files a report has room for.
+pub(crate) const MODULES_MAX: usize = 16;
+
+/// The most bytes of a file's path that are kept: the last ones, which name the file.
+pub(crate) const PATH_BYTES_MAX: usize = 255;
+
+/// A file that is mapped with its code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Module {
+    /// The file, or what the kernel calls it (`[vdso]`).
+    pub(crate) path: Text<PATH_BYTES_MAX>,
+    /// Where its first byte is mapped, or would be.
+    pub(crate) base: usize,
+    /// Whether the path no longer leads to it: it was removed, or replaced by another file.
+    pub(crate) deleted: bool,
+}
+
+/// An address as a place in a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    /// Which module.
+    pub(crate) module: usize,
+    /// The address, less the module's base.
+    pub(crate) offset: usize,
+}
+
+/// Return addresses, innermost first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backtrace {
+    addresses: [usize; FRAMES_MAX],
+    places: [Option<Place>; FRAMES_MAX],
+    kept: usize,
+    seen: usize,
+    modules: [Module; MODULES_MAX],
+    modules_kept: usize,
+}
+
+impl Backtrace {
+    /// No frame.
+    pub(crate) const fn new() -> Self {
+        const NONE: Module = Module { path: Text::new(), base: 0, deleted: false };
+        Self {
+            addresses: [0; FRAMES_MAX],
+            places: [None; FRAMES_MAX],
+            kept: 0,
+            seen: 0,
+            modules: [NONE; MODULES_MAX],
+            modules_kept: 0,
+        }
+    }
+
+    /// Adds the frame around those added before. What finds no room is only counted.
+    pub(crate) fn push(&mut self, address: usize) {
+        if let Some(place) = self.addresses.get_mut(self.seen) {
+            *place = address;
+        }
+        self.seen = self.seen.saturating_add(1);
+        self.kept = self.seen.min(FRAMES_MAX);
+    }
+
+    /// Begins to look up which files the addresses are in.
+    pub(crate) fn resolver(&mut self) -> Resolver<'_> {
+        Resolver::new(self)
+    }
+
+    /// The addresses there was room for.
+    pub(crate) fn addresses(&self) -> &[usize] {
+        self.addresses.get(..self.kept).unwrap_or_default()
+    }
+
+    /// How many frames were pushed.
+    pub(crate) const fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// Each address with its place, where that is known.
+    pub(super) fn frames(&self) -> impl Iterator<Item = (usize, Option<Place>)> {
+        self.addresses().iter().copied().zip(self.places.iter().copied())
+    }
+
+    /// The files that the innermost `frames` are in.
+    pub(super) fn modules(&self, frames: usize) -> &[Module] {
+        let used = self.frames().take(frames).filter_map(|(_, place)| place);
+        let count = used.map(|place| place.module.saturating_add(1)).max().unwrap_or(0);
+        self.modules.get(..count).unwrap_or_default()
+    }
+
+    /// Notes the place of every address within `start..end`. `module` says which module that
+    /// is, and is asked only if there is such an address.
+    pub(super) fn locate(
+        &mut self,
+        start: usize,
+        end: usize,
+        base: usize,
+        mut module: impl FnMut(&mut ModuleList<'_>) -> Option<usize>,
+    ) {
+        let mut list =
+            ModuleList { modules: &mut self.modules, modules_kept: &mut self.modules_kept };
+        for (address, place) in self.addresses.iter().zip(&mut self.places).take(self.kept) {
+            if (start..end).contains(address) {
+                *place = module(&mut list)
+                    .map(|module| Place { module, offset: address.wrapping_sub(base) });
+            }
+        }
+    }
+
+    /// Numbers the modules in the order in which frames first name them, so that fewer frames
+    /// need fewer modules.
+    pub(super) fn order_modules(&mut self) {
+        let mut ordered = 0;
+        for frame in 0..self.kept {
+            let Some(Some(place)) = self.places.get(frame).copied() else { continue };
+            if place.module >= ordered {
+                self.swap_modules(place.module, ordered);
+                ordered = ordered.saturating_add(1);
+            }
+        }
+    }
+
+    fn swap_modules(&mut self, one: usize, other: usize) {
+        if let Ok([a, b]) = self.modules.get_disjoint_mut([one, other]) {
+            mem::swap(a, b);
+            for place in self.places.iter_mut().flatten() {
+                place.module = match place.module {
+                    module if module == one => other,
+                    module if module == other => one,
+                    module => module,
+                };
+            }
+        }
+    }
+}
+
+/// The list of modules, while places are noted.
+pub(super) struct ModuleList<'a> {
+    modules: &'a mut [Module; MODULES_MAX],
+    modules_kept: &'a mut usize,
+}
+
+impl ModuleList<'_> {
+    /// Adds a module, if there is room, and returns its number.
+    pub(super) fn add(&mut self, write: impl FnOnce(&mut Module)) -> Option<usize> {
+        let number = *self.modules_kept;
+        write(self.modules.get_mut(number)?);
+        *self.modules_kept = number.saturating_add(1);
+        Some(number)
+    }
+}

@@ -1,0 +1,141 @@
+//! What the kernel says about a fault.
+//!
+//! Layer 1.  Plane: failure.
+
+use core::ffi::{c_int, c_void};
+
+use super::signal::{self, Action, Handler, Saved};
+
+/// A signal, as a handler was told of it.
+pub(crate) struct Fault {
+    /// Which.
+    pub(crate) signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+}
+
+impl Fault {
+    /// Takes a handler's arguments together.
+    ///
+    /// # Safety
+    ///
+    /// They are the arguments of a handler with `SA_SIGINFO` that has not returned yet.
+    pub(crate) unsafe fn new(
+        signal: c_int,
+        info: *mut libc::siginfo_t,
+        context: *mut c_void,
+    ) -> Self {
+        Self { signal, info, context }
+    }
+
+    /// Why it was sent (`si_code`).
+    pub(crate) fn code(&self) -> c_int {
+        // SAFETY: valid by the contract of `new`.
+        unsafe { (*self.info).si_code }
+    }
+
+    /// Whether the thread's own instruction caused it, rather than `kill`, `raise` or a timer.
+    pub(crate) fn is_by_instruction(&self) -> bool {
+        self.code() > 0
+    }
+
+    /// Whether somebody sent it to the process as a whole (`kill`), and not a thread to itself.
+    pub(crate) fn is_sent_to_process(&self) -> bool {
+        self.code() == libc::SI_USER
+    }
+
+    /// The address that could not be used.
+    pub(crate) fn address(&self) -> usize {
+        // SAFETY: valid by the contract of `new`.
+        let info = unsafe { &*self.info };
+        // SAFETY: any signal's union may be read as an address.
+        unsafe { info.si_addr() }.addr()
+    }
+
+    /// Where the thread's stack was.
+    pub(crate) fn stack_pointer(&self) -> usize {
+        let context = self.context.cast::<libc::ucontext_t>();
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: valid by the contract of `new`.
+        let sp = unsafe { (*context).uc_mcontext.gregs[libc::REG_RSP as usize] } as usize;
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: valid by the contract of `new`.
+        let sp = unsafe { (*context).uc_mcontext.sp } as usize;
+        sp
+    }
+
+    /// The instruction.
+    pub(crate) fn instruction(&self) -> usize {
+        let context = self.context.cast::<libc::ucontext_t>();
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: valid by the contract of `new`.
+        let pc = unsafe { (*context).uc_mcontext.gregs[libc::REG_RIP as usize] } as usize;
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: valid by the contract of `new`.
+        let pc = unsafe { (*context).uc_mcontext.pc } as usize;
+        pc
+    }
+
+    /// Has the signal answered as if the handler that is running were not there.
+    ///
+    /// # Safety
+    ///
+    /// `before` holds what was in force for this signal before that handler was installed.
+    pub(crate) unsafe fn pass_on(&self, before: &Saved) {
+        let action = before.get();
+        match action.handler {
+            libc::SIG_IGN if !self.is_by_instruction() => {}
+            libc::SIG_DFL | libc::SIG_IGN => self.take_default(),
+            _ => {
+                if action.flags & libc::SA_RESETHAND as usize != 0 {
+                    before.set(&Action::DEFAULT);
+                }
+                self.block_for(&action);
+                // SAFETY: a handler that was in force for this signal.
+                unsafe { self.call(&action) };
+            }
+        }
+    }
+
+    /// The default action: what the instruction did is done again, and ends the process; what
+    /// somebody sent is sent again.
+    fn take_default(&self) {
+        // SAFETY: the default action.
+        unsafe { signal::set_action(self.signal, &Action::DEFAULT) };
+        if !self.is_by_instruction() {
+            signal::send_to_self(self.signal);
+        }
+    }
+
+    /// Blocks what the kernel would block for a handler of `action`; the return from the signal
+    /// undoes it.
+    fn block_for(&self, action: &Action) {
+        let itself = if action.flags & libc::SA_NODEFER as usize == 0 {
+            signal::bit(self.signal)
+        } else {
+            0
+        };
+        signal::block(action.mask | itself);
+    }
+
+    /// Calls the handler of `action`, with exactly what we were told, in the form it asked for.
+    ///
+    /// # Safety
+    ///
+    /// `action` has a handler, and was in force for this signal.
+    unsafe fn call(&self, action: &Action) {
+        let handler = core::ptr::with_exposed_provenance::<()>(action.handler);
+        if action.flags & libc::SA_SIGINFO as usize == 0 {
+            // SAFETY: the caller's clause: an address that the kernel would have called like this.
+            let handler =
+                unsafe { core::mem::transmute::<*const (), unsafe extern "C" fn(c_int)>(handler) };
+            // SAFETY: its owner installed it for this signal.
+            unsafe { handler(self.signal) };
+        } else {
+            // SAFETY: as above, with SA_SIGINFO.
+            let handler = unsafe { core::mem::transmute::<*const (), Handler>(handler) };
+            // SAFETY: as above.
+            unsafe { handler(self.signal, self.info, self.context) };
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Mappings: guarded, touched beforehand, wiped in forked children.
+//!
+//! Layer 1.  Plane: failure.
+//!
+//! What dying needs is mapped while all is well. Mapping is a system call that takes no lock of
+//! ours and allocates nothing, so that even a death which nobody prepared may still try.
+
+use core::ptr;
+
+use crate::sync::{AtomicUsize, Ordering::*};
+
+/// Memory of our own, a whole number of pages, readable and writable. Its guards, if it has any,
+/// lie outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Mapping {
+    /// Its first byte.
+    pub(crate) base: usize,
+    /// How many bytes.
+    pub(crate) len: usize,
+}
+
+impl Mapping {
+    /// The address past its last byte: where a stack in it begins.
+    pub(crate) const fn end(self) -> usize {
+        self.base + self.len
+    }
+}
+
+/// Where a mapping that is made once can be found, from any thread and any signal handler.
+pub(crate) struct Known {
+    base: AtomicUsize,
+    len: AtomicUsize,
+}
+
+impl Known {
+    /// None yet.
+    pub(crate) const fn new() -> Self {
+        Self { base: AtomicUsize::new(0), len: AtomicUsize::new(0) }
+    }
+
+    /// Makes it known.
+    pub(crate) fn set(&self, mapping: Mapping) {
+        // ORDER: Relaxed; published by the next line.
+        self.base.store(mapping.base, Relaxed);
+        // ORDER: Release, with the Acquire of `get`: who sees the length sees the base.
+        self.len.store(mapping.len, Release);
+    }
+
+    /// The mapping, if it was made.
+    pub(crate) fn get(&self) -> Option<Mapping> {
+        // ORDER: Acquire, with the Release of `set`.
+        let len = self.len.load(Acquire);
+        // ORDER: Relaxed; see above.
+        (len != 0).then(|| Mapping { base: self.base.load(Relaxed), len })
+    }
+}
+
+/// The size of a page.
+pub(crate) fn page_bytes() -> usize {
+    // SAFETY: no preconditions; every kernel gives AT_PAGESZ.
+    unsafe { libc::getauxval(libc::AT_PAGESZ) as usize }
+}
+
+/// `bytes`, up to a whole number of pages.
+pub(crate) fn whole_pages(bytes: usize) -> usize {
+    bytes.next_multiple_of(page_bytes())
+}
+
+/// Maps `bytes` (up to whole pages) of zeroes.
+pub(crate) fn map(bytes: usize) -> Option<Mapping> {
+    let len = whole_pages(bytes);
+    let base = map_with(len, libc::PROT_READ | libc::PROT_WRITE)?;
+    Some(Mapping { base, len })
+}
+
+/// Maps `bytes` (up to whole pages) of zeroes, between two pages that nobody may touch.
+pub(crate) fn map_guarded(bytes: usize) -> Option<Mapping> {
+    let (page, len) = (page_bytes(), whole_pages(bytes));
+    let base = map_with(len + 2 * page, libc::PROT_NONE)? + page;
+    let inner = ptr::with_exposed_provenance_mut(base);
+    // SAFETY: within the mapping just made, which nobody else knows.
+    if unsafe { libc::mprotect(inner, len, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
+        unmap(base - page, len + 2 * page);
+        return None;
+    }
+    Some(Mapping { base, len })
+}
+
+/// Gives a mapping of `map_guarded` back, its guards included.
+///
+/// # Safety
+///
+/// * `mapping` comes from `map_guarded` and was not given back.
+/// * Nobody uses it any more; it is no thread's stack.
+pub(crate) unsafe fn unmap_guarded(mapping: Mapping) {
+    let page = page_bytes();
+    unmap(mapping.base - page, mapping.len + 2 * page);
+}
+
+/// Has the kernel give forked children zeroes in place of what is here. `false` before Linux 4.14.
+pub(crate) fn wipe_on_fork(mapping: Mapping) -> bool {
+    let at = ptr::with_exposed_provenance_mut(mapping.base);
+    // SAFETY: a whole mapping of ours; what changes is only what a child sees.
+    unsafe { libc::madvise(at, mapping.len, libc::MADV_WIPEONFORK) == 0 }
+}
+
+/// Makes every page present now, so that none has to be found in an emergency; and keeps it so,
+/// where the limit on locked memory allows.
+pub(crate) fn make_resident(mapping: Mapping) {
+    // First, since it brings all pages in by one call: touching them alone takes twice as long.
+    let at = ptr::with_exposed_provenance(mapping.base);
+    // SAFETY: a mapping of ours. If it is refused, they are touched, but not locked.
+    unsafe { libc::mlock(at, mapping.len) };
+    for at in (mapping.base..mapping.end()).step_by(page_bytes()) {
+        // SAFETY: within a mapping of ours that holds nothing but zeroes yet.
+        unsafe { ptr::with_exposed_provenance_mut::<u8>(at).write_volatile(0) };
+    }
+}
+
+fn map_with(len: usize, access: i32) -> Option<usize> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping where the kernel likes; nothing that exists is touched.
+    let at = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, -1, 0) };
+    (at != libc::MAP_FAILED).then(|| at.expose_provenance())
+}
+
+fn unmap(base: usize, len: usize) {
+    // SAFETY: both callers give a whole mapping of ours that is no longer in use.
+    unsafe { libc::munmap(ptr::with_exposed_provenance_mut(base), len) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_accessible(at: usize) -> bool {
+        // write(2) from an address that may not be read is refused, not killed.
+        let mut ends = [0; 2];
+        // SAFETY: two descriptors fit.
+        assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+        // SAFETY: the kernel checks the address.
+        let wrote = unsafe { libc::write(ends[1], ptr::with_exposed_provenance(at), 1) };
+        for end in ends {
+            // SAFETY: ours to close, once.
+            unsafe { libc::close(end) };
+        }
+        wrote == 1
+    }
+
+    #[test]
+    fn guards_on_both_sides() {
+        let mapping = map_guarded(3 * page_bytes() - 1).unwrap();
+        assert_eq!(mapping.len, 3 * page_bytes());
+        make_resident(mapping);
+        let inside = [mapping.base, mapping.end() - 1];
+        let outside = [mapping.base - 1, mapping.end()];
+        assert_eq!(inside.map(is_accessible), [true; 2]);
+        assert_eq!(outside.map(is_accessible), [false; 2]);
+        // SAFETY: made above, used by nobody.
+        unsafe { unmap_guarded(mapping) };
+        assert!(!is_accessible(mapping.base));
+    }
+}

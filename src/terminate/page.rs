@@ -1,0 +1,91 @@
+//! What a forked child must not inherit.
+//!
+//! Layer 4.  Plane: failure.
+//!
+//! The state of dying lives in memory that the kernel shows to a forked child as zeroes
+//! (`MADV_WIPEONFORK`), so a child that is forked while its parent dies is as if nothing had
+//! happened, whatever way it was forked. A child that shares our memory (`vfork`) sees our number
+//! there and not its own, and keeps its hands off.
+
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
+use crate::sys::{memory, process};
+
+use super::election::Election;
+
+/// The state of dying; all zero while all is well.
+pub(super) struct Page {
+    /// The process it belongs to; 0 before start, and in a forked child.
+    pid: AtomicU32,
+    pub(super) election: Election,
+    /// The step that the elected thread is in.
+    pub(super) step: AtomicU32,
+    /// The last step has begun.
+    pub(super) ended: AtomicBool,
+    /// How much of the reserve was handed out.
+    pub(super) reserve_used: AtomicUsize,
+}
+
+/// Where the page is, once it is mapped.
+static MAPPED: AtomicPtr<Page> = AtomicPtr::new(core::ptr::null_mut());
+
+/// What serves a program that dies without having been prepared. A forked child would inherit it:
+/// if the parent was dying already, the child ends by SIGABRT without a word.
+static UNPREPARED: Page = Page {
+    pid: AtomicU32::new(0),
+    election: Election::new(),
+    step: AtomicU32::new(0),
+    ended: AtomicBool::new(false),
+    reserve_used: AtomicUsize::new(0),
+};
+
+/// Maps the page, and makes it this process's. Once; before anything can fail.
+pub(super) fn prepare() {
+    // ORDER: Relaxed. Only this function writes the pointer, and it runs in one thread.
+    if !MAPPED.load(Relaxed).is_null() {
+        return;
+    }
+    let Some(mapping) = memory::map(size_of::<Page>()) else { return };
+    memory::wipe_on_fork(mapping);
+    memory::make_resident(mapping);
+    let page = core::ptr::with_exposed_provenance_mut::<Page>(mapping.base);
+    // ORDER: Release, with the Acquire of `page`. What it publishes are zeroes.
+    MAPPED.store(page, Release);
+    self::page().is_ours();
+}
+
+/// The page.
+pub(super) fn page() -> &'static Page {
+    // ORDER: Acquire, with the Release of `prepare`.
+    let mapped = MAPPED.load(Acquire);
+    // SAFETY: null, or a mapping that is never undone, aligned to a page, whose zeroes are a valid
+    // `Page`; all of its fields have interior mutability.
+    unsafe { mapped.as_ref() }.unwrap_or(&UNPREPARED)
+}
+
+/// Whether some thread is ending this process.
+pub(crate) fn is_dying() -> bool {
+    page().is_dying()
+}
+
+impl Page {
+    /// Whether the state is that of the running process. `false` in a child that shares our memory.
+    pub(super) fn is_ours(&self) -> bool {
+        let me = process::pid();
+        // ORDER: Relaxed, both. The number is the whole message: in a forked child the rest of the
+        // page is zero, whoever looks.
+        match self.pid.compare_exchange(0, me, Relaxed, Relaxed) {
+            Ok(_) => true,
+            Err(owner) => owner == me,
+        }
+    }
+
+    /// Whether the running thread is the one that is ending this process.
+    pub(super) fn is_elected(&self) -> bool {
+        self.is_ours() && self.election.winner() == Some(process::tid())
+    }
+
+    /// Whether some thread is ending this process.
+    pub(super) fn is_dying(&self) -> bool {
+        self.is_ours() && self.election.winner().is_some()
+    }
+}

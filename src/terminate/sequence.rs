@@ -1,0 +1,117 @@
+//! `terminate`, step by step.
+//!
+//! Layer 4.  Plane: failure.
+
+use core::ffi::c_void;
+
+use crate::cause::Cause;
+use crate::config::Settings;
+use crate::report::{Account, StackSpan};
+use crate::sync::Ordering::Relaxed;
+use crate::sys::{exit, process, signal};
+use crate::thread::record;
+
+use super::election::Standing;
+use super::page::page;
+use super::steps::Step;
+use super::{emergency, end, facts, output, page, reserve, steps};
+
+/// What the failing thread knows.
+#[derive(Debug)]
+pub(crate) struct Death<'a> {
+    pub(crate) cause: Cause,
+    /// Bytes asked for, if the cause is a request; else zero.
+    pub(crate) requested: usize,
+    pub(crate) align: usize,
+    /// The account of the cluster that died.
+    pub(crate) account: Account,
+    /// The stack, if that is the cause.
+    pub(crate) stack: Option<StackSpan>,
+    pub(crate) message: Option<&'a str>,
+}
+
+/// Sets aside all that dying needs. Once, at start. `false` if there is no memory for the reserve.
+pub(crate) fn prepare(settings: &'static Settings) -> bool {
+    page::prepare();
+    emergency::prepare();
+    let has_reserve = reserve::prepare(settings.reserve_bytes);
+    output::prepare(&settings.report);
+    end::prepare();
+    has_reserve
+}
+
+/// Ends the process.
+pub(crate) fn terminate(death: &Death<'_>) -> ! {
+    // 1. Whose state is it? A child that shares our memory ends itself, and touches nothing.
+    let page = page();
+    if !page.is_ours() {
+        exit::die();
+    }
+    // 2. Elect.
+    match page.election.stand(process::tid()) {
+        Standing::Elected => {}
+        Standing::Nested => end::nested(),
+        Standing::Lost => end::wait_for_ever(),
+    }
+    // 3. Leave the failing stack; no signal of others, no cancellation from here on.
+    signal::refuse_cancellation();
+    signal::block_all_but(signal::OWN_FAULTS_MASK);
+    emergency::prepare();
+    // SAFETY: this thread was elected, once; `begin` takes a death, which lies in frames that are
+    // never left.
+    unsafe { emergency::go_on(begin, core::ptr::from_ref(death).cast()) }
+}
+
+/// The rest of the list, on the emergency stack.
+///
+/// # Safety
+///
+/// * `death` is a `Death` that stays where it is.
+/// * Only the elected thread calls it.
+unsafe extern "C" fn begin(death: *const c_void) -> ! {
+    // SAFETY: the first clause.
+    let death = unsafe { &*death.cast::<Death<'_>>() };
+    // ... and leave the failing heap: the allocator now serves this thread from the reserve.
+    let record = record();
+    record.dying.store(true, Relaxed); // ORDER: Relaxed. The thread's own word.
+    record.divert_all();
+    // Whatever fails from here on is known for what it is.
+    emergency::handle_faults_apart();
+    end::handle_faults();
+    // 4. Say it: the line, the report. 5. The hook. 6. The end. (Fixing a deadline, and halting the
+    // other threads, have their place before these.)
+    facts::note(death);
+    steps::run(Step::Trace)
+}
+
+/// Ends the process now, in the same way as memory that runs out: the line, the report, the abort
+/// hook, SIGABRT. For a program that has found its own state inconsistent.
+///
+/// Nothing is unwound and nothing is dropped; no other panic hook or exit handler runs. If several
+/// threads fail at once, one of them is reported, and none of the calls returns.
+///
+/// `message` becomes part of the line and of the report; 1,024 bytes of it are kept, and what would
+/// break a line is escaped.
+///
+/// Where no [`FailFast`](crate::FailFast) is the global allocator, nothing was set aside for the
+/// hook: it then runs on the program's own heap.
+///
+/// # Examples
+///
+/// ```no_run
+/// # let (debits, credits) = (1, 2);
+/// if debits != credits {
+///     failfast_alloc::fail_fast("the ledger of orders is inconsistent");
+/// }
+/// ```
+#[cold]
+pub fn fail_fast(message: &str) -> ! {
+    terminate(&Death {
+        cause: Cause::Requested,
+        requested: 0,
+        align: 0,
+        account: facts::account(),
+        stack: None,
+        message: Some(message),
+    })
+}

@@ -1,0 +1,126 @@
+//! What happens between the election and the end.
+//!
+//! Layer 4.  Plane: failure.
+//!
+//! One step after the other, never back. The number of the step is in memory, so that a failure in
+//! one is known for what it is: walking a damaged stack may fault, and then the next step goes on;
+//! after a failure in any other step only the last is left.
+
+use core::ffi::c_void;
+
+use crate::report::HookOutcome;
+use crate::sync::Ordering::Relaxed;
+use crate::sys::facts::read_maps;
+use crate::sys::unwind;
+
+use super::facts::Dying;
+use super::page::page;
+use super::{emergency, end, hook, output};
+
+/// The steps, in their order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u32)]
+pub(super) enum Step {
+    /// Until the first of the others.
+    Before = 0,
+    /// Walk the failing stack.
+    Trace = 1,
+    /// Find the files that the addresses are in.
+    Modules = 2,
+    /// The line on standard error.
+    Line = 3,
+    /// The report.
+    Report = 4,
+    /// The abort hook.
+    Hook = 5,
+    /// The end.
+    End = 6,
+}
+
+impl Step {
+    /// The step that the elected thread is in.
+    pub(super) fn now() -> Self {
+        // ORDER: Relaxed. Only the elected thread asks, and it alone writes.
+        match page().step.load(Relaxed) {
+            0 => Self::Before,
+            1 => Self::Trace,
+            2 => Self::Modules,
+            3 => Self::Line,
+            4 => Self::Report,
+            5 => Self::Hook,
+            _ => Self::End,
+        }
+    }
+
+    fn enter(self) {
+        // ORDER: Relaxed. A handler on top of this thread sees what the thread has stored.
+        page().step.store(self as u32, Relaxed);
+    }
+}
+
+/// Takes the steps from `step` on. Only the elected thread.
+pub(super) fn run(mut step: Step) -> ! {
+    loop {
+        step.enter();
+        step = match step {
+            Step::Before | Step::Trace => {
+                trace();
+                Step::Modules
+            }
+            Step::Modules => {
+                find_modules();
+                Step::Line
+            }
+            Step::Line => {
+                output::write_line(Dying::report());
+                Step::Report
+            }
+            Step::Report => {
+                note_outcome(if hook::is_set() { HookOutcome::Pending } else { HookOutcome::None });
+                output::write_report(Dying::report());
+                Step::Hook
+            }
+            Step::Hook => {
+                note_outcome(hook::run(Dying::report()));
+                Step::End
+            }
+            Step::End => end::finish(),
+        };
+    }
+}
+
+/// Goes on after the step `Trace` has failed. Only the elected thread.
+pub(super) fn run_without_trace() -> ! {
+    unsafe extern "C" fn entry(_: *const c_void) -> ! {
+        run(Step::Modules)
+    }
+    // SAFETY: the elected thread; the frames of the step that failed are not needed any more.
+    unsafe { emergency::go_on(entry, core::ptr::null()) }
+}
+
+/// Notes what became of the hook. Only the elected thread.
+pub(super) fn note_outcome(outcome: HookOutcome) {
+    Dying::with(|dying| dying.report.hook = outcome);
+}
+
+/// Walks the stacks: past the emergency stack, over what led to the failure.
+fn trace() {
+    unwind::for_each_frame(|frame| {
+        if !emergency::is_on(frame.stack_pointer) {
+            Dying::with(|dying| dying.report.backtrace.push(frame.address));
+        }
+        // An overflowed stack has tens of thousands; they are counted up to a point.
+        Dying::report().backtrace.seen() < FRAMES_SEEN_MAX
+    });
+}
+
+/// Where counting ends: walking a frame takes about a microsecond.
+const FRAMES_SEEN_MAX: usize = 20_000;
+
+fn find_modules() {
+    Dying::with(|dying| {
+        let mut resolver = dying.report.backtrace.resolver();
+        read_maps(|piece| resolver.feed(piece));
+        resolver.finish();
+    });
+}

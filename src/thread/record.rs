@@ -1,0 +1,158 @@
+//! What is known of a thread.
+//!
+//! Layer 3.  Plane: data.
+//!
+//! Every word is written by its own thread, in normal code or in a signal handler on top of it, so
+//! all accesses are Relaxed; the words of the ledger's [`Slot`] have rules of their own.
+
+use crate::ledger::Slot;
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+/// Where a thread is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u32)]
+pub(crate) enum Stage {
+    /// It has never called the allocator.
+    New = 0,
+    /// It is being armed; what that allocates settles centrally.
+    Arming = 1,
+    /// It has bounds, an alternate stack, and a destructor that returns them.
+    Armed = 2,
+    /// Its destructor has run; other destructors may follow.
+    Left = 3,
+}
+
+/// What is known of a thread.
+#[repr(C, align(64))]
+pub(crate) struct Record {
+    /// The size that the last hot charge was for, in case the inner allocator refuses.
+    pub(crate) asked_size: AtomicUsize,
+    /// And its alignment.
+    pub(crate) asked_align: AtomicUsize,
+    /// The thread's account with the root cluster; its first words share a cache line with those
+    /// above, and the fast path touches no other.
+    pub(crate) slot: Slot,
+    /// Where the stack is, and what on it is forbidden.
+    pub(crate) stack: StackWords,
+    /// The kernel's number of the thread.
+    pub(crate) tid: AtomicU32,
+    stage: AtomicU32,
+    /// This thread was elected to end the process: the allocator serves it from the reserve.
+    pub(crate) dying: AtomicBool,
+    /// How many `fallible` calls it is inside.
+    pub(crate) fallible: AtomicU32,
+    /// The last request that `fallible` answered with null; size zero if none.
+    pub(crate) null: NullWords,
+}
+
+/// Where a stack is.
+#[repr(C)]
+pub(crate) struct StackWords {
+    /// The lowest address of the stack, above its guard.
+    pub(crate) low: AtomicUsize,
+    /// The address past its highest byte.
+    pub(crate) high: AtomicUsize,
+    /// The size of its guard.
+    pub(crate) guard_bytes: AtomicUsize,
+    /// Where the range begins that the stack pointer must not enter, ...
+    pub(crate) zone_base: AtomicUsize,
+    /// ... and how long it is; zero while unknown.
+    pub(crate) zone_len: AtomicUsize,
+    /// The alternate stack that we gave it, or zero.
+    pub(crate) altstack: AtomicUsize,
+    /// The length of its whole mapping.
+    pub(crate) altstack_len: AtomicUsize,
+}
+
+/// A request that was answered with null.
+#[repr(C)]
+pub(crate) struct NullWords {
+    pub(crate) size: AtomicUsize,
+    pub(crate) align: AtomicUsize,
+    pub(crate) live: AtomicUsize,
+    pub(crate) peak: AtomicUsize,
+    /// 1: it was over the budget. 2: the inner allocator refused.
+    pub(crate) why: AtomicU32,
+}
+
+impl Record {
+    /// The record of a thread that has done nothing yet: all zero.
+    #[allow(clippy::new_without_default, reason = "the assembly has zeroed storage instead")]
+    #[cfg_attr(
+        all(target_arch = "x86_64", not(feature = "portable")),
+        allow(dead_code, reason = "the assembly has zeroed storage instead")
+    )]
+    pub(crate) const fn new() -> Self {
+        const fn zero() -> AtomicUsize {
+            AtomicUsize::new(0)
+        }
+        Self {
+            asked_size: zero(),
+            asked_align: zero(),
+            slot: Slot::new(),
+            stack: StackWords {
+                low: zero(),
+                high: zero(),
+                guard_bytes: zero(),
+                zone_base: zero(),
+                zone_len: zero(),
+                altstack: zero(),
+                altstack_len: zero(),
+            },
+            tid: AtomicU32::new(0),
+            stage: AtomicU32::new(0),
+            dying: AtomicBool::new(false),
+            fallible: AtomicU32::new(0),
+            null: NullWords {
+                size: zero(),
+                align: zero(),
+                live: zero(),
+                peak: zero(),
+                why: AtomicU32::new(0),
+            },
+        }
+    }
+
+    /// Where the thread is in its life.
+    pub(crate) fn stage(&self) -> Stage {
+        // ORDER: Relaxed. The thread's own word.
+        match self.stage.load(Relaxed) {
+            0 => Stage::New,
+            1 => Stage::Arming,
+            2 => Stage::Armed,
+            _ => Stage::Left,
+        }
+    }
+
+    /// Begins to arm the thread, if nobody has: a signal handler may come between any two steps.
+    pub(crate) fn begin_arming(&self) -> bool {
+        // ORDER: Relaxed. The thread's own word; an exchange, so that a handler on top of it
+        // either sees it done, or has done it.
+        self.stage
+            .compare_exchange(Stage::New as u32, Stage::Arming as u32, Relaxed, Relaxed)
+            .is_ok()
+    }
+
+    /// Sets where the thread is in its life.
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        // ORDER: Relaxed. The thread's own word.
+        self.stage.store(stage as u32, Relaxed);
+    }
+
+    /// Sets the stack pointer below which the fast path is left. In force from the next fold or
+    /// cold charge on, which every caller is about to make.
+    pub(crate) fn set_stack_limit(&self, limit: usize) {
+        self.slot.set_stack_limit(limit);
+    }
+
+    /// Diverts every further call of this thread into the slow path, for good.
+    pub(crate) fn divert_all(&self) {
+        self.slot.divert_all();
+    }
+
+    /// Whether the thread is the one that ends the process.
+    pub(crate) fn is_dying(&self) -> bool {
+        // ORDER: Relaxed. The thread's own word.
+        self.dying.load(Relaxed)
+    }
+}

@@ -1,0 +1,94 @@
+//! How a child has ended, compared with what its row says.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use serde_json::Value;
+
+use crate::table::{End, Reports, Row};
+use crate::witness::{FORBIDDEN, HOOK_BEGAN, HOOK_ENDED, Page};
+
+/// How a child has ended.
+pub(crate) struct Outcome {
+    pub(crate) pid: u32,
+    pub(crate) status: ExitStatus,
+    pub(crate) stderr: String,
+    /// The reports in its folder, by name.
+    pub(crate) reports: Vec<(String, Value)>,
+    pub(crate) folder: PathBuf,
+    pub(crate) page: Page,
+}
+
+impl Outcome {
+    /// The one report.
+    pub(crate) fn report(&self) -> &Value {
+        assert_eq!(self.reports.len(), 1, "reports: {:?}", self.reports);
+        &self.reports[0].1
+    }
+
+    /// Says everything that is not as in the row.
+    pub(crate) fn compare(&self, row: &Row) {
+        let end = match (self.status.signal(), self.status.code()) {
+            (Some(signal), _) => End::Signal(signal),
+            (_, code) => End::Exit(code.expect("a signal or a code")),
+        };
+        assert_eq!(end, row.end);
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        assert_eq!(lines.len(), row.lines.len(), "the number of lines");
+        for (line, pattern) in lines.into_iter().zip(&row.lines) {
+            let pattern = pattern.replace("<pid>", &self.pid.to_string());
+            assert!(matches(line, &pattern), "expected the line\n{pattern}");
+        }
+        let hooks = (self.page.get(HOOK_BEGAN), self.page.get(HOOK_ENDED));
+        assert_eq!(hooks, (row.hooks.0.into(), row.hooks.1.into()), "hooks begun and ended");
+        assert_eq!(self.page.get(FORBIDDEN), 0, "something happened that must not");
+        match row.report {
+            Reports::None => assert_eq!(self.reports, [], "reports"),
+            Reports::One(cause, hook) => self.compare_report(cause, hook),
+            Reports::Several => {}
+        }
+        (row.check)(self);
+    }
+
+    fn compare_report(&self, cause: &str, hook: &str) {
+        let report = self.report();
+        assert!(cause.is_empty() || report["cause"] == cause, "cause: {}", report["cause"]);
+        assert_eq!(report["hook"], hook);
+        assert_eq!(report["halt"], "unproven");
+        assert_eq!(report["threads"]["halted"], 0);
+    }
+}
+
+/// The reports in `folder`: plain files only.
+pub(crate) fn reports(folder: &Path) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the row's folder") {
+        let entry = entry.expect("an entry");
+        let path = entry.path();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && path.extension().is_some_and(|extension| extension == "json") {
+            let text = std::fs::read_to_string(&path).expect("a report");
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let value = serde_json::from_str(&text);
+            found.push((name, value.unwrap_or_else(|e| panic!("not JSON: {e}: {text}"))));
+        }
+    }
+    found
+}
+
+/// Whether `line` has the form of `pattern`.
+fn matches(line: &str, pattern: &str) -> bool {
+    let Some((before, rest)) = pattern.split_once('<') else { return line == pattern };
+    let (kind, after) = rest.split_once('>').expect("a closing `>`");
+    let Some(line) = line.strip_prefix(before) else { return false };
+    let is_part: fn(char) -> bool = match kind {
+        "n" => |c| c.is_ascii_digit(),
+        "hex" => |c| c.is_ascii_hexdigit() || c == 'x',
+        "name" => |c| c != '`',
+        "any" => |_| true,
+        _ => panic!("no such pattern: {kind}"),
+    };
+    let part = line.find(|c| !is_part(c)).unwrap_or(line.len());
+    part > 0 && matches(&line[part..], after)
+}

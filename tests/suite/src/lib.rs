@@ -1,0 +1,101 @@
+//! The same behaviour over every inner allocator, each scenario in a process of its own.
+//!
+//! A test binary declares a `FailFast` over one inner allocator and calls [`main`]. Each scenario
+//! is run by that binary again, as a child, so that the accounts it looks at are its own, and so
+//! that it may die.
+
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "what is tested here is rows of unsafe calls"
+)]
+
+mod accounts;
+mod child;
+mod deaths;
+mod kernel;
+mod lives;
+mod methods;
+#[cfg(not(feature = "portable"))] // Without assembly a charge takes more than one instruction.
+mod signals;
+mod start;
+mod stress;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// A scenario that ends by itself, or that dies.
+struct Scenario {
+    name: &'static str,
+    env: &'static [(&'static str, &'static str)],
+    /// One more variable.
+    set: Option<(&'static str, &'static str)>,
+    run: fn(),
+    end: End,
+    /// What the child does to itself before it becomes the program: async-signal-safe.
+    before_exec: Option<fn()>,
+}
+
+/// How a scenario ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// It returns.
+    Success,
+    /// It returns, and this is in the last line on standard error.
+    Says(&'static str),
+    /// It returns, and this is in the only line on standard error.
+    SaysOnly(&'static str),
+    /// SIGABRT, and this is in the last line on standard error.
+    Abort(&'static str),
+    /// This exit status, and this is in the last line on standard error.
+    Exit(i32, &'static str),
+}
+
+/// One that returns, with nothing special in its environment.
+const fn plain(name: &'static str, run: fn()) -> Scenario {
+    Scenario { name, env: &[], set: None, run, end: End::Success, before_exec: None }
+}
+
+/// What a program is tested for.
+#[derive(Clone, Copy, Debug)]
+pub enum Program {
+    /// A `FailFast` with nothing set.
+    Default,
+    /// One with `budget(Limit::mib(16))`.
+    InCode,
+    /// One with `budget(Limit::mib(16)).ignore_env()`.
+    IgnoresEnvironment,
+    /// None: the global allocator is the standard library's.
+    Undeclared,
+}
+
+fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
+    let groups: &[&[Scenario]] = match program {
+        Program::Default => &[
+            methods::SCENARIOS,
+            accounts::SCENARIOS,
+            lives::SCENARIOS,
+            stress::SCENARIOS,
+            kernel::SCENARIOS,
+            deaths::SCENARIOS,
+            start::SCENARIOS,
+            #[cfg(not(feature = "portable"))]
+            signals::SCENARIOS,
+        ],
+        Program::InCode => &[start::IN_CODE],
+        Program::IgnoresEnvironment => &[start::NO_ENV],
+        Program::Undeclared => &[start::UNDECLARED],
+    };
+    groups.iter().copied().flatten()
+}
+
+/// Runs the scenarios as tests; or one of them, if this is a child.
+pub fn main(program: Program) -> ExitCode {
+    if let Some(name) = child::requested() {
+        let scenario = scenarios(program).find(|s| name == s.name).expect("no such scenario");
+        (scenario.run)();
+        return ExitCode::SUCCESS;
+    }
+    let trials = scenarios(program).map(|s| Trial::test(s.name, move || child::check(s))).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
