@@ -64,5 +64,6 @@ fn unanswered(record: &Record) -> Option<Death<'static>> {
         account: Account::new("root", live, peak, start::root_budget()),
         stack: None,
         message: None,
+        context: core::ptr::null_mut(),
     })
 }

@@ -191,9 +191,10 @@ builder! {
     /// ```
     reserve(bytes: usize);
 
-    /// How long the abort hook may take. `FAILFAST_HOOK_TIMEOUT`; default 5 s.
+    /// How long dying may take, the abort hook included. `FAILFAST_HOOK_TIMEOUT`; default 5 s.
     ///
-    /// Checked at start, and not acted on by this version.
+    /// Then the process ends, whatever the hook does; the report says `timeout`. A quarter of it,
+    /// and one second at most, is for halting the other threads.
     ///
     /// # Examples
     ///
@@ -216,7 +217,13 @@ builder! {
 
     /// The program to become instead of running the hook. `FAILFAST_EXEC`; default none.
     ///
-    /// Checked at start, and not acted on by this version.
+    /// Its path is absolute; it gets no arguments. It has the same process number, fresh memory,
+    /// the environment as it was at start without variables that begin with `FAILFAST_`, every
+    /// signal at its default and unblocked, the standard streams, and the report on descriptor 3;
+    /// no other descriptor. If `FAILFAST_EXEC_TIMEOUT` is set, SIGALRM ends it then.
+    ///
+    /// Whoever waits for the process sees that program's status: it should not exit with 0, which
+    /// systemd and Kubernetes take for success. If it cannot be started, the hook runs.
     ///
     /// # Examples
     ///
@@ -228,7 +235,9 @@ builder! {
 
     /// Whether SIGABRT handlers of others run. `FAILFAST_ABORT`; default [`AbortMode::Chain`].
     ///
-    /// Checked at start, and not acted on by this version.
+    /// A handler that was in force runs once, after the hook, on the emergency stack, while all
+    /// other threads stand still, for 500 ms at most. It is told of the place that failed. Whatever
+    /// it does, the process ends by SIGABRT with its default action.
     ///
     /// # Examples
     ///

@@ -56,6 +56,7 @@ pub(super) fn charge(config: &Config, entry: Entry, bytes: usize, layout: Layout
         }
         return Admit::Reserve;
     }
+    terminate::pass_gate();
     start::ensure(config);
     ready(record);
     if let Entry::Stranger(asks) = entry {
@@ -85,6 +86,7 @@ pub(super) fn may_free(config: &Config) -> Admit {
     if record.is_dying() {
         return Admit::Reserve;
     }
+    terminate::pass_gate();
     start::ensure(config);
     ready(record);
     Admit::Inner
@@ -102,6 +104,9 @@ pub(super) fn refund(config: &Config, bytes: usize) {
 #[inline(never)]
 pub(super) fn fold(config: &Config) {
     let record = record();
+    if !record.is_dying() {
+        terminate::pass_gate();
+    }
     start::ensure(config);
     ready(record);
     LEDGER.fold(&record.slot);
@@ -146,7 +151,15 @@ fn refused(record: &'static Record, refusal: Refusal, bytes: usize, layout: Layo
 }
 
 fn death(cause: Cause, requested: usize, align: usize, figures: Figures) -> Death<'static> {
-    Death { cause, requested, align, account: root_account(figures), stack: None, message: None }
+    Death {
+        cause,
+        requested,
+        align,
+        account: root_account(figures),
+        stack: None,
+        message: None,
+        context: ptr::null_mut(),
+    }
 }
 
 /// The root's account, for a report. The budget is the one configured, even when it is lifted.

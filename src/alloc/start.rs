@@ -123,7 +123,6 @@ fn set_up(config: &Config) {
             what was refused above\n",
         );
     }
-    say_what_is_not_acted_on(settings);
     let settings = &*settings;
     LEDGER.set_root_budget(to_budget(settings.budget_bytes));
     if !membarrier::register() {
@@ -212,17 +211,6 @@ pub(super) fn agree(config: &Config, asks: u64) {
     }
     if process::in_executable() {
         process::exit_now(EX_CONFIG);
-    }
-}
-
-/// What is checked, and kept, and not acted on by this version must not be taken for granted.
-fn say_what_is_not_acted_on(settings: &Settings) {
-    if settings.exec().is_some() {
-        say(b"failfast: FAILFAST_EXEC: not acted on by this version: the hook runs instead\n");
-    }
-    if settings.hook_timeout != Settings::new().hook_timeout {
-        say(b"failfast: FAILFAST_HOOK_TIMEOUT: not acted on by this version: a hook may take its \
-            time\n");
     }
 }
 

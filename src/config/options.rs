@@ -148,7 +148,7 @@ pub(super) const OPTIONS: [Spec; 10] = [
         builder: Some("FailFast::hook_timeout"),
         kind: Kind::Time,
         default: Some("5s"),
-        help: "How long dying may take, the hook included (not acted on yet).",
+        help: "How long dying may take, the hook included.",
     },
     Spec {
         key: Key::Report,
@@ -164,7 +164,7 @@ pub(super) const OPTIONS: [Spec; 10] = [
         builder: Some("FailFast::exec"),
         kind: Kind::Program,
         default: None,
-        help: "The program to become instead of running the hook (not acted on yet).",
+        help: "The program to become instead of running the hook.",
     },
     Spec {
         key: Key::ExecTimeout,
@@ -172,7 +172,7 @@ pub(super) const OPTIONS: [Spec; 10] = [
         builder: None,
         kind: Kind::Time,
         default: None,
-        help: "How long that program may run (not acted on yet).",
+        help: "How long that program may run.",
     },
     Spec {
         key: Key::Abort,
@@ -180,7 +180,7 @@ pub(super) const OPTIONS: [Spec; 10] = [
         builder: Some("FailFast::abort_mode"),
         kind: Kind::Abort,
         default: Some("chain"),
-        help: "Whether other SIGABRT handlers run (not acted on yet: they do not).",
+        help: "Whether other SIGABRT handlers run, after the hook.",
     },
     Spec {
         key: Key::Mode,

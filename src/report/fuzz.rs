@@ -111,8 +111,10 @@ fn draw(source: &mut Source<'_>) -> Report {
     report.threads = source.maybe_number().map(|n| Threads { seen: n as u32, halted: u32::MAX });
     report.halt = [Halt::Proven, Halt::Unproven][source.below(2)];
     report.hook = {
-        use HookOutcome::{Crashed, None, Pending, Ran};
-        [None, Pending, Ran, Crashed][source.below(4)]
+        use HookOutcome::{Crashed, None, Pending, Ran, Skipped, Timeout};
+        let failure = [Failure::Panic, Failure::Exit, Failure::Signal(source.number() as i32)];
+        let crashed = Crashed(failure[source.below(3)]);
+        [None, Pending, Ran, crashed, Timeout, Skipped][source.below(6)]
     };
     for _ in 0..source.below(FRAMES_MAX + 2) {
         report.backtrace.push(source.number());

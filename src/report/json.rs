@@ -10,7 +10,7 @@
 use super::backtrace::Module;
 use super::members::{Object, write_array};
 use super::writer::{Counter, FixedWriter};
-use super::{Account, Halt, HookOutcome, Report, StackSpan, Threads};
+use super::{Account, Failure, Halt, HookOutcome, Report, StackSpan, Threads};
 use core::fmt::{self, Write};
 
 /// The most bytes a report has, newline included.
@@ -128,6 +128,7 @@ fn encode(report: &Report, plan: &Plan, out: &mut dyn Write) -> fmt::Result {
     write_threads(report.threads, members.key("threads")?)?;
     members.string("halt", report.halt.code())?;
     members.string("hook", report.hook.code())?;
+    members.string_or_null("hook_failure", report.hook.failure())?;
     write_backtrace(report, plan, members.key("backtrace")?)?;
     write_modules(report.backtrace.modules(plan.frames), members.key("modules")?)?;
     let clusters = report.clusters.rows().iter().take(plan.clusters);
@@ -232,13 +233,37 @@ impl Halt {
 }
 
 impl HookOutcome {
+    /// How it has failed, if it has.
+    const fn failure(self) -> Option<&'static str> {
+        let Self::Crashed(failure) = self else { return None };
+        Some(match failure {
+            Failure::Panic => "panic",
+            Failure::Abort => "abort",
+            Failure::Exit => "exit",
+            Failure::Reserve => "reserve",
+            Failure::Overflow => "overflow",
+            Failure::Thread => "thread",
+            // As Linux numbers them on every processor that this crate runs on.
+            Failure::Signal(4) => "signal SIGILL",
+            Failure::Signal(5) => "signal SIGTRAP",
+            Failure::Signal(7) => "signal SIGBUS",
+            Failure::Signal(8) => "signal SIGFPE",
+            Failure::Signal(11) => "signal SIGSEGV",
+            Failure::Signal(31) => "signal SIGSYS",
+            Failure::Signal(_) => "signal",
+        })
+    }
+
     /// Its name in the report.
     const fn code(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Pending => "pending",
             Self::Ran => "ran",
-            Self::Crashed => "crashed",
+            Self::Crashed(_) => "crashed",
+            Self::Timeout => "timeout",
+            Self::Replaced => "replaced",
+            Self::Skipped => "skipped",
         }
     }
 }

@@ -91,7 +91,6 @@ pub(crate) struct Threads {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Halt {
     /// Every one has.
-    #[cfg_attr(not(any(fuzzing, test)), allow(dead_code, reason = "nothing halts threads yet"))]
     Proven,
     /// Some may still run.
     Unproven,
@@ -106,8 +105,33 @@ pub(crate) enum HookOutcome {
     Pending,
     /// It returned.
     Ran,
-    /// It failed: by a panic, a signal, an allocation that the reserve could not hold.
-    Crashed,
+    /// It failed.
+    Crashed(Failure),
+    /// It had not returned by the deadline.
+    Timeout,
+    /// Another program takes its place.
+    Replaced,
+    /// It did not run: other threads could not be shown to have stopped, or nobody was there to
+    /// hold to the deadline.
+    Skipped,
+}
+
+/// How an abort hook has failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Failure {
+    Panic,
+    /// `abort`, or `fail_fast`.
+    Abort,
+    /// `exit`.
+    Exit,
+    /// A fault: the signal's number.
+    Signal(i32),
+    /// It needed more than the reserve.
+    Reserve,
+    /// It overflowed the emergency stack.
+    Overflow,
+    /// A thread that it had started asked for memory.
+    Thread,
 }
 
 impl Report {

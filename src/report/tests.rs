@@ -186,7 +186,7 @@ fn an_ordinary_report_byte_for_byte() {
         r#""budget_bytes":67108864,"resident_bytes":70000640,"cgroup_current_bytes":null,"#,
         r#""cgroup_limit_bytes":null,"stack":null,"pid":4711,"tid":4715,"thread":"worker-3","#,
         r#""time":"2025-11-23T13:17:05.042Z","threads":null,"halt":"unproven","#,
-        r#""hook":"pending","backtrace":[{"addr":"0x55d0c0004010","module":0,"#,
+        r#""hook":"pending","hook_failure":null,"backtrace":[{"addr":"0x55d0c0004010","module":0,"#,
         r#""offset":"0x4010"},{"addr":"0x1000"}],"modules":[{"path":"/opt/server","#,
         r#""base":"0x55d0c0000000","deleted":true}],"clusters":[{"name":"root","#,
         r#""live_bytes":66584576,"budget_bytes":67108864},{"name":"cache","live_bytes":1000,"#,

@@ -11,7 +11,7 @@ use crate::sys::memory::page_bytes;
 use crate::sys::signal::{self, Action, Info, Saved};
 use crate::sys::stack::Bounds;
 use crate::sys::{process, stack};
-use crate::terminate;
+use crate::terminate::{self, Death};
 use crate::thread::{Record, record};
 
 use super::judge::death;
@@ -39,7 +39,8 @@ unsafe extern "C" fn on_fault(number: c_int, info: *mut Info, context: *mut c_vo
     let fault = unsafe { Fault::new(number, info, context) };
     terminate::intercept(&fault);
     if let Some(bounds) = overflowed(record(), &fault) {
-        terminate::terminate(&death(Cause::StackOverflow, span(&fault, &bounds)));
+        let death = death(Cause::StackOverflow, span(&fault, &bounds));
+        terminate::terminate(&Death { context: fault.context(), ..death });
     }
     if let Some((_, before)) = HANDLED.iter().find(|(handled, _)| *handled == number) {
         // SAFETY: saved when this handler was installed.

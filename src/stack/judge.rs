@@ -81,5 +81,6 @@ pub(super) fn death(cause: Cause, span: StackSpan) -> Death<'static> {
         account: terminate::account(),
         stack: Some(span),
         message: None,
+        context: core::ptr::null_mut(),
     }
 }

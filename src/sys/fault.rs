@@ -28,6 +28,11 @@ impl Fault {
         Self { signal, info, context }
     }
 
+    /// The registers and the mask that it interrupted: a `ucontext_t`.
+    pub(crate) fn context(&self) -> *mut c_void {
+        self.context
+    }
+
     /// Why it was sent (`si_code`).
     pub(crate) fn code(&self) -> c_int {
         // SAFETY: valid by the contract of `new`.
@@ -138,4 +143,32 @@ impl Fault {
             unsafe { handler(self.signal, self.info, self.context) };
         }
     }
+}
+
+/// Whether a handler was in force.
+pub(crate) fn has_handler(before: &Saved) -> bool {
+    !matches!(before.get().handler, libc::SIG_DFL | libc::SIG_IGN)
+}
+
+/// Calls a SIGABRT handler as the kernel would for `abort` in the thread that `context` is of.
+///
+/// # Safety
+///
+/// * `before` holds a handler that was in force for SIGABRT.
+/// * `context` is a `ucontext_t` that stays where it is.
+pub(crate) unsafe fn tell_of_abort(before: &Saved, context: *mut c_void) {
+    // The kernel's `siginfo_t`: 128 bytes that begin with number, errno, code; then, from byte 16,
+    // who has sent it.
+    #[repr(align(8))]
+    struct Words([u32; 32]);
+    let mut info = Words([0; 32]);
+    // SAFETY: no preconditions.
+    let user = unsafe { libc::getuid() };
+    info.0[0] = libc::SIGABRT as u32;
+    info.0[2] = libc::SI_TKILL as u32;
+    (info.0[4], info.0[5]) = (super::process::pid(), user);
+    // SAFETY: both are such as a handler gets, and outlive its call.
+    let fault = unsafe { Fault::new(libc::SIGABRT, (&raw mut info).cast(), context) };
+    // SAFETY: the first clause.
+    unsafe { fault.pass_on(before) }
 }

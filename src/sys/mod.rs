@@ -6,6 +6,9 @@
 //! documentation says so.
 
 pub(crate) mod altstack;
+pub(crate) mod clock;
+pub(crate) mod clone;
+pub(crate) mod exec;
 pub(crate) mod exit;
 pub(crate) mod facts;
 pub(crate) mod fault;
@@ -17,9 +20,11 @@ pub(crate) mod membarrier;
 pub(crate) mod memory;
 pub(crate) mod output;
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod registers;
 pub(crate) mod signal;
 pub(crate) mod stack;
+pub(crate) mod stop;
 pub(crate) mod switch;
 pub(crate) mod tasks;
 pub(crate) mod thread;

@@ -215,14 +215,6 @@ pub(crate) fn refuse_cancellation() {
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
 }
 
-/// Sleeps about a second, or until a signal.
-pub(crate) fn doze() {
-    let second = libc::timespec { tv_sec: 1, tv_nsec: 0 };
-    let nothing = ptr::null_mut::<libc::timespec>();
-    // SAFETY: the time is readable; the rest is not wanted.
-    unsafe { libc::syscall(libc::SYS_nanosleep, &raw const second, nothing) };
-}
-
 fn rt_sigaction(signal: i32, new: *const Action, old: *mut Action) -> bool {
     // SAFETY: each pointer is null or to an action of the kernel's shape, whose mask has 8 bytes;
     // `set_action` hands its caller's clause on.

@@ -1,36 +1,194 @@
 //! The threads of this process, as the kernel lists them.
 //!
 //! Layer 1.  Plane: failure.
+//!
+//! By raw system calls: it is read while other threads are stopped, and on behalf of threads that
+//! may be cancelled.
 
-/// Calls `f` with the number of each thread in `/proc/self/task`. `false` if there is no such
-/// list. No allocation: `opendir` would make one.
-pub(crate) fn for_each(mut f: impl FnMut(i32)) -> bool {
-    // SAFETY: the path is a C string.
-    let folder = unsafe {
-        libc::open(
-            c"/proc/self/task".as_ptr(),
-            libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC,
-        )
-    };
-    if folder < 0 {
-        return false;
+use core::ops::Range;
+
+use super::process::pid;
+use super::raw;
+
+/// An open list of this process's threads.
+pub(crate) struct Tasks {
+    folder: usize,
+}
+
+impl Tasks {
+    /// Opens the list. `None` where `/proc` is not there, or is that of another pid namespace,
+    /// whose numbers mean nothing here.
+    pub(crate) fn open() -> Option<Self> {
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+        is_ours()
+            .then(|| open(c"/proc/self/task".as_ptr().expose_provenance(), flags))?
+            .map(|folder| Self { folder })
     }
-    let mut buffer = [0_u64; 256];
-    loop {
-        // SAFETY: the buffer is writable, aligned for entries, and as long as given.
-        let got = unsafe {
-            libc::syscall(libc::SYS_getdents64, folder, buffer.as_mut_ptr(), size_of_val(&buffer))
-        };
-        if got <= 0 {
-            // SAFETY: ours to close, once.
-            unsafe { libc::close(folder) };
-            return got == 0;
+
+    /// Calls `f` with the number of each thread. `false` if the list cannot be read to its end.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(i32)) -> bool {
+        // SAFETY: numbers only.
+        unsafe { raw::call(libc::SYS_lseek, [self.folder, 0, libc::SEEK_SET as usize, 0, 0, 0]) };
+        let mut buffer = [0_u64; 256];
+        loop {
+            let at = buffer.as_mut_ptr();
+            let args = [self.folder, at.expose_provenance(), size_of_val(&buffer), 0, 0, 0];
+            // SAFETY: the buffer is writable, aligned for entries, and as long as given.
+            let got = unsafe { raw::call(libc::SYS_getdents64, args) };
+            if got <= 0 {
+                return got == 0;
+            }
+            // SAFETY: the kernel has written `got` bytes of the buffer, which outlives the slice.
+            let entries = unsafe { core::slice::from_raw_parts(at.cast::<u8>(), got as usize) };
+            entries_of(entries, &mut f);
         }
-        // SAFETY: the kernel has written `got` bytes of the buffer, which outlives the slice.
-        let entries =
-            unsafe { core::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), got as usize) };
-        entries_of(entries, &mut f);
     }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        close(self.folder);
+    }
+}
+
+/// Calls `f` with the number of each thread. `false` if there is no such list, or if it is not
+/// whole.
+pub(crate) fn for_each(f: impl FnMut(i32)) -> bool {
+    Tasks::open().is_some_and(|tasks| tasks.for_each(f))
+}
+
+/// Whether `/proc` shows this process under the number that it goes by here.
+fn is_ours() -> bool {
+    let mut link = [0_u8; 16];
+    let path = c"/proc/self".as_ptr().expose_provenance();
+    let into = link.as_mut_ptr().expose_provenance();
+    let args = [libc::AT_FDCWD as usize, path, into, link.len(), 0, 0];
+    // SAFETY: a C string, and a buffer as long as given.
+    let got = unsafe { raw::call(libc::SYS_readlinkat, args) };
+    usize::try_from(got).ok().and_then(|got| number(link.get(..got)?)) == Some(pid() as i32)
+}
+
+/// What the kernel says about one thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Task {
+    /// `R`, `S`, `D`, `Z`, …: proc_pid_stat(5).
+    pub(crate) state: u8,
+    /// `PF_…` of the kernel.
+    pub(crate) flags: u64,
+    /// Signals sent to it that it has not taken: a mask.
+    pub(crate) pending: u64,
+    /// Signals that it does not take: a mask.
+    pub(crate) blocked: u64,
+    /// Where it will go on, if it sleeps in a system call.
+    pub(crate) instruction: Option<usize>,
+}
+
+impl Task {
+    /// It serves io_uring, or a virtual machine, inside the kernel, and runs no instruction of the
+    /// program (`PF_IO_WORKER`, `PF_USER_WORKER`).
+    pub(crate) fn is_kernels(&self) -> bool {
+        self.flags & (0x10 | 0x4000) != 0
+    }
+
+    /// It has ended, though it is still listed.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+
+    /// What is known about a thread. `None` if it is not there.
+    pub(crate) fn of(thread: i32) -> Option<Self> {
+        let mut buf = [0; 2048];
+        let mut task = Self::default();
+        let stat = read(thread, b"/stat\0", &mut buf)?;
+        // The name, in brackets, may hold anything.
+        let after = stat.iter().rposition(|&byte| byte == b')')?;
+        let mut fields = stat.get(after + 2..)?.split(|&byte| byte == b' ');
+        task.state = *fields.next()?.first()?;
+        task.flags = decimal(fields.nth(5)?)?;
+        if task.is_gone() || task.is_kernels() {
+            return Some(task);
+        }
+        let status = read(thread, b"/status\0", &mut buf)?;
+        task.pending = line(status, b"SigPnd:").and_then(hexadecimal)?;
+        task.blocked = line(status, b"SigBlk:").and_then(hexadecimal)?;
+        // Without this file (a kernel may be built so) the thread is merely not known to sleep.
+        let call = read(thread, b"/syscall\0", &mut buf).unwrap_or_default();
+        let last = call.split(|&byte| byte == b' ').next_back().unwrap_or_default();
+        task.instruction = last.strip_prefix(b"0x").and_then(hexadecimal).map(|at| at as usize);
+        Some(task)
+    }
+}
+
+/// How many threads the process has, the calling one included.
+pub(crate) fn count() -> Option<u64> {
+    let mut buf = [0; 2048];
+    let status = read_path(c"/proc/self/status".to_bytes_with_nul(), &mut buf)?;
+    line(status, b"Threads:").and_then(decimal)
+}
+
+/// The largest number that a thread may have.
+pub(crate) fn largest_number() -> i32 {
+    let mut buf = [0; 32];
+    let text = read_path(c"/proc/sys/kernel/pid_max".to_bytes_with_nul(), &mut buf);
+    let max = text.and_then(decimal).and_then(|max| i32::try_from(max).ok());
+    max.unwrap_or(4 * 1024 * 1024)
+}
+
+/// The value on the line of `text` that begins with `name`.
+fn line<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(name))
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    core::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+fn hexadecimal(text: &[u8]) -> Option<u64> {
+    u64::from_str_radix(core::str::from_utf8(text).ok()?.trim(), 16).ok()
+}
+
+const TASK: &[u8] = b"/proc/self/task/";
+
+/// Reads a file about a thread.
+fn read<'a>(thread: i32, name: &[u8], buf: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut path = [0; 48];
+    let mut digits = [0; 10];
+    let mut first = digits.len();
+    let mut rest = u32::try_from(thread).ok()?;
+    while rest > 0 {
+        first -= 1;
+        *digits.get_mut(first)? = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut at = 0;
+    for part in [TASK, digits.get(first..)?, name] {
+        path.get_mut(at..at + part.len())?.copy_from_slice(part);
+        at += part.len();
+    }
+    read_path(&path, buf)
+}
+
+/// Reads a file's beginning. The path ends with a zero.
+fn read_path<'a>(path: &[u8], buf: &'a mut [u8]) -> Option<&'a [u8]> {
+    let fd = open(path.as_ptr().expose_provenance(), libc::O_RDONLY | libc::O_CLOEXEC)?;
+    let into = buf.as_mut_ptr().expose_provenance();
+    // SAFETY: the buffer is writable and as long as given.
+    let got = unsafe { raw::call(libc::SYS_read, [fd, into, buf.len(), 0, 0, 0]) };
+    close(fd);
+    buf.get(..usize::try_from(got).ok()?)
+}
+
+fn open(path: usize, flags: i32) -> Option<usize> {
+    // SAFETY: both callers give the address of a C string.
+    let fd = unsafe {
+        raw::call(libc::SYS_openat, [libc::AT_FDCWD as usize, path, flags as usize, 0, 0, 0])
+    };
+    usize::try_from(fd).ok()
+}
+
+fn close(fd: usize) {
+    // SAFETY: ours to close, once.
+    unsafe { raw::call(libc::SYS_close, [fd, 0, 0, 0, 0, 0]) };
 }
 
 /// Walks the entries that getdents64(2) wrote: inode (8 bytes), offset (8), length (2), type (1),
@@ -60,12 +218,52 @@ fn number(name: &[u8]) -> Option<i32> {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn lists_this_thread() {
-        let (me, mut seen) = (crate::sys::process::tid() as i32, 0);
-        assert!(super::for_each(|thread| seen += u32::from(thread == me)));
-        assert_eq!(seen, 1);
+/// Where the C library's instructions are, if it is a library: in a program that is linked
+/// statically its instructions cannot be told from the program's.
+pub(crate) fn c_library() -> Option<Range<usize>> {
+    let of_library = libc::sigprocmask as *const () as usize;
+    let own = c_library as *const () as usize;
+    let mut of = Segments::new(of_library);
+    super::facts::read_maps(|piece| of.feed(piece));
+    of.found.filter(|range| !range.contains(&own))
+}
+
+/// Looks for one address in the kernel's list of mappings, which comes in pieces.
+struct Segments {
+    wanted: usize,
+    line: [u8; 40],
+    len: usize,
+    found: Option<Range<usize>>,
+}
+
+impl Segments {
+    fn new(wanted: usize) -> Self {
+        Self { wanted, line: [0; 40], len: 0, found: None }
+    }
+
+    fn feed(&mut self, piece: &[u8]) {
+        for &byte in piece {
+            if byte == b'\n' {
+                self.end_line();
+                self.len = 0;
+            } else if let Some(place) = self.line.get_mut(self.len) {
+                *place = byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let range = self.line.get(..self.len).and_then(|line| {
+            let mut ends = line.split(|&byte| byte == b' ').next()?.split(|&byte| byte == b'-');
+            let low = hexadecimal(ends.next()?)? as usize;
+            Some(low..hexadecimal(ends.next()?)? as usize)
+        });
+        if let Some(range) = range.filter(|range| range.contains(&self.wanted)) {
+            self.found = Some(range);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,6 +61,13 @@ pub(super) fn is_on(address: usize) -> bool {
     STACK.get().is_some_and(|stack| (stack.base..=stack.end()).contains(&address))
 }
 
+/// Whether `address` is in the guard below the emergency stack.
+pub(super) fn is_below(address: usize) -> bool {
+    STACK.get().is_some_and(|stack| {
+        (stack.base.saturating_sub(memory::page_bytes())..stack.base).contains(&address)
+    })
+}
+
 /// Has faults of this thread handled on the alternate stack that goes with the emergency stack.
 pub(super) fn handle_faults_apart() {
     if let Some(mapping) = ALTSTACK.get() {

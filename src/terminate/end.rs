@@ -4,15 +4,14 @@
 
 use core::ffi::{c_int, c_void};
 
-use crate::report::HookOutcome;
-use crate::sync::Ordering::Relaxed;
+use crate::report::{Failure, HookOutcome};
 use crate::sys::fault::Fault;
 use crate::sys::signal::{self, OWN_FAULTS, Saved};
-use crate::sys::{exit, process};
+use crate::sys::{exit, process, stop};
 
-use super::output;
 use super::page::page;
 use super::steps::{self, Step};
+use super::{chain, deadline, emergency, output};
 
 /// What was in force for `OWN_FAULTS` before the death.
 static BEFORE: [Saved; OWN_FAULTS.len()] = [const { Saved::new() }; OWN_FAULTS.len()];
@@ -24,35 +23,76 @@ pub(super) fn prepare() {
 
 /// Ends the process. Only the elected thread.
 pub(super) fn finish() -> ! {
-    // ORDER: Relaxed. The elected thread's own word, which a handler on top of it sees.
-    if !page().ended.swap(true, Relaxed) {
+    if page().claim_end(process::tid()) {
+        output::rewrite_report();
+        now()
+    }
+    // The deadline has passed, and somebody else is at it.
+    deadline::park()
+}
+
+/// The deadline has passed. Returns if somebody else has begun the last step. Not the elected
+/// thread.
+pub(super) fn time_is_up() {
+    let page = page();
+    if !page.claim_end(stop::thread()) {
+        return;
+    }
+    if let Some(elected) = page.elected() {
+        deadline::stop_elected(elected);
+    }
+    if Step::now() == Step::Hook {
+        steps::note_outcome(HookOutcome::Timeout);
         output::rewrite_report();
     }
+    now()
+}
+
+/// Ends the process as it is.
+pub(super) fn now() -> ! {
+    page().deadline.call_off();
     exit::die()
 }
 
+/// Runs the SIGABRT handler of others, if there is one. Only the elected thread.
+pub(super) fn run_chain(context: *mut c_void) {
+    let place = OWN_FAULTS.iter().position(|&number| number == signal::SIGABRT);
+    if let Some(before) = place.and_then(|place| BEFORE.get(place)) {
+        chain::run(before, context);
+    }
+}
+
 /// The elected thread has failed again.
-pub(super) fn nested() -> ! {
+pub(super) fn nested(failure: Failure) -> ! {
     match Step::now() {
         Step::Trace => steps::run_without_trace(),
-        Step::Hook => steps::note_outcome(HookOutcome::Crashed),
+        Step::Hook => steps::note_outcome(HookOutcome::Crashed(failure)),
         _ => {}
     }
     finish()
 }
 
 /// Another thread was elected: what this one was about to do never happens.
-///
-/// (Here a thread that waits will come to enforce the deadline.)
-pub(super) fn wait_for_ever() -> ! {
+pub(super) fn lost() -> ! {
     signal::refuse_cancellation();
-    // The C library stops other threads by this signal while one of them changes the user; to
+    // The C library stops other threads by the same signal while one of them changes the user; to
     // block it would be to have that thread wait for us.
-    const SIGSETXID: i32 = 33;
-    signal::block_all_but(signal::bit(SIGSETXID));
-    loop {
-        signal::doze();
+    signal::block_all_but(signal::bit(stop::STOP));
+    deadline::park()
+}
+
+/// A thread enters the allocator while another one is ending the process: it goes no further.
+#[cold]
+pub(super) fn at_gate() -> ! {
+    let page = page();
+    let is_new = !page.halted.knows(stop::thread());
+    if is_new && Step::now() == Step::Hook && page.claim_end(stop::thread()) {
+        // All others stand still: it was the hook that has made this one.
+        steps::note_outcome(HookOutcome::Crashed(Failure::Thread));
+        output::rewrite_report();
+        now()
     }
+    lost()
 }
 
 /// Has every fault of any thread come to `on_fault` from now on. Only the elected thread.
@@ -101,22 +141,31 @@ pub(crate) fn intercept(fault: &Fault) -> bool {
         return false;
     }
     if page.is_elected() {
-        nested();
+        nested(failure_of(fault));
     }
     // Somebody who sends SIGABRT to a process that is dying wants it to be dead.
     if fault.is_sent_to_process() {
-        exit::die();
+        now();
     }
-    wait_for_ever()
+    lost()
+}
+
+/// What a fault of the elected thread is called.
+fn failure_of(fault: &Fault) -> Failure {
+    match fault.signal {
+        signal::SIGABRT => Failure::Abort,
+        signal::SIGSEGV if emergency::is_below(fault.address()) => Failure::Overflow,
+        number => Failure::Signal(number),
+    }
 }
 
 /// Somebody has called `exit`.
 extern "C" fn on_exit() {
     let page = page();
     if page.is_elected() {
-        nested();
+        nested(Failure::Exit);
     }
     if page.is_dying() {
-        wait_for_ever();
+        lost();
     }
 }

@@ -3,11 +3,13 @@
 //! Layer 4.  Plane: failure.
 
 use core::cell::UnsafeCell;
-use core::mem;
+use core::ffi::c_void;
+use core::mem::{self, MaybeUninit};
 
-use crate::report::{Account, Report, Threads, Timestamp};
+use crate::report::{Account, Report, Timestamp};
 use crate::sync::{AtomicUsize, Ordering::*};
-use crate::sys::{facts, process, tasks};
+use crate::sys::registers::Context;
+use crate::sys::{facts, process};
 
 use super::sequence::Death;
 
@@ -16,6 +18,8 @@ pub(super) struct Dying {
     pub(super) report: Report,
     /// The report's file, once it was written, and what the descriptor refers to.
     pub(super) file: Option<(i32, u64, u64)>,
+    /// The registers where it failed.
+    pub(super) context: *mut c_void,
 }
 
 struct Cell(UnsafeCell<Dying>);
@@ -23,7 +27,11 @@ struct Cell(UnsafeCell<Dying>);
 // SAFETY: only the elected thread touches it.
 unsafe impl Sync for Cell {}
 
-static DYING: Cell = Cell(UnsafeCell::new(Dying { report: Report::new(), file: None }));
+static DYING: Cell = Cell(UnsafeCell::new(Dying {
+    report: Report::new(),
+    file: None,
+    context: core::ptr::null_mut(),
+}));
 
 impl Dying {
     /// The report. Only the elected thread.
@@ -39,6 +47,28 @@ impl Dying {
         // not come back here.
         f(unsafe { &mut *DYING.0.get() })
     }
+}
+
+/// Notes where it failed: a `ucontext_t` that stays where it is, or null for our own. Only the
+/// elected thread.
+pub(super) fn note_context(context: *mut c_void) {
+    let context = if context.is_null() { own_context().cast() } else { context };
+    Dying::with(|dying| dying.context = context);
+}
+
+/// Room for the registers of a thread that failed without a fault. Not on its stack, of which
+/// there may be little left.
+struct Registers(UnsafeCell<MaybeUninit<Context>>);
+
+// SAFETY: only the elected thread touches it.
+unsafe impl Sync for Registers {}
+
+static REGISTERS: Registers = Registers(UnsafeCell::new(MaybeUninit::zeroed()));
+
+/// Where the elected thread notes its registers, if no fault has.
+#[inline]
+pub(super) fn own_context() -> *mut Context {
+    REGISTERS.0.get().cast()
 }
 
 /// Notes all that is known without looking at the stack.
@@ -65,11 +95,6 @@ fn note_process(report: &mut Report) {
     let (seconds, nanoseconds) = facts::unix_time();
     report.time = Timestamp { seconds, nanoseconds };
     report.resident = facts::resident_bytes();
-    let (mut seen, me) = (0_u32, report.tid);
-    if tasks::for_each(|thread| seen = seen.saturating_add(u32::from(thread as u32 != me))) {
-        // None is told to halt yet.
-        report.threads = Some(Threads { seen, halted: 0 });
-    }
 }
 
 /// Where the root cluster's account comes from: a `fn() -> Account`.

@@ -6,7 +6,7 @@ use core::panic::AssertUnwindSafe;
 use core::ptr;
 use std::panic::catch_unwind;
 
-use crate::report::{HookOutcome, Report};
+use crate::report::{Failure, HookOutcome, Report};
 use crate::sync::{AtomicPtr, Ordering::*};
 
 /// What [`set_abort_hook`] is given.
@@ -105,7 +105,7 @@ pub(super) fn run(report: &'static Report) -> HookOutcome {
         Err(payload) => {
             // Its destructor might panic in turn.
             core::mem::forget(payload);
-            HookOutcome::Crashed
+            HookOutcome::Crashed(Failure::Panic)
         }
     }
 }

@@ -5,7 +5,9 @@
 //! * `sequence`: `terminate`, whose body is the list of what happens.
 //! * `page`: what a forked child must not inherit; `election`: who dies for all.
 //! * `emergency`: the stack, and `reserve`: the heap, that are used from then on.
-//! * `steps`: what is said, and the hook, one step after the other; `facts`, `output`, `hook`.
+//! * `deadline`: by when it is over, and who sees to it; `halt`, `halted`: the other threads stop.
+//! * `steps`: what is said, and the hook, one step after the other; `facts`, `output`, `exec`,
+//!   `hook`, `chain`.
 //! * `end`: the last step, and all that leads straight to it.
 //!
 //! # Promises
@@ -16,20 +18,31 @@
 //! * **T3** Whatever fails in the elected thread, the process ends by SIGABRT: a fault while
 //!   walking the stack costs the backtrace, any other failure goes to the last step.
 //! * **T4** Nothing here allocates, waits for a lock, or waits for a reader. The hook may.
-//! * **T5** A forked child has its own death; a child that shares our memory (`vfork`) dies alone.
-//!
-//! Not promised yet: that other threads stand still, and that the hook has an end.
+//! * **T5** Once the hook begins, no other thread runs an instruction of the program: each has said
+//!   that it stopped, or is seen where it cannot go on. Where that is not known, no hook runs.
+//! * **T6** The process is dead by the deadline, whatever the hook does.
+//! * **T7** A forked child has its own death; a child that shares our memory (`vfork`) dies alone.
 
 mod election;
 #[cfg(all(loom, test))]
 mod models;
 
 #[cfg(not(loom))]
+mod chain;
+#[cfg(not(loom))]
+mod deadline;
+#[cfg(not(loom))]
 mod emergency;
 #[cfg(not(loom))]
 mod end;
 #[cfg(not(loom))]
+mod exec;
+#[cfg(not(loom))]
 mod facts;
+#[cfg(not(loom))]
+mod halt;
+#[cfg(not(loom))]
+mod halted;
 #[cfg(not(loom))]
 pub(crate) mod hook;
 #[cfg(not(loom))]
@@ -50,7 +63,7 @@ pub(crate) use {
     end::intercept,
     facts::{account, account_from},
     observe::observe,
-    page::is_dying,
+    page::{is_dying, pass_gate},
     sequence::{Death, prepare, terminate},
 };
 #[cfg(not(loom))]

@@ -7,10 +7,13 @@
 //! happened, whatever way it was forked. A child that shares our memory (`vfork`) sees our number
 //! there and not its own, and keeps its hands off.
 
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
 use crate::sys::{memory, process};
 
+use super::deadline::Deadline;
 use super::election::Election;
+use super::end;
+use super::halted::Halted;
 
 /// The state of dying; all zero while all is well.
 pub(super) struct Page {
@@ -19,8 +22,10 @@ pub(super) struct Page {
     pub(super) election: Election,
     /// The step that the elected thread is in.
     pub(super) step: AtomicU32,
-    /// The last step has begun.
-    pub(super) ended: AtomicBool,
+    /// Who has begun the last step: a thread's number, or 0.
+    ended: AtomicU32,
+    pub(super) deadline: Deadline,
+    pub(super) halted: Halted,
     /// How much of the reserve was handed out.
     pub(super) reserve_used: AtomicUsize,
 }
@@ -34,7 +39,9 @@ static UNPREPARED: Page = Page {
     pid: AtomicU32::new(0),
     election: Election::new(),
     step: AtomicU32::new(0),
-    ended: AtomicBool::new(false),
+    ended: AtomicU32::new(0),
+    deadline: Deadline::new(),
+    halted: Halted::new(),
     reserve_used: AtomicUsize::new(0),
 };
 
@@ -62,6 +69,14 @@ pub(super) fn page() -> &'static Page {
     unsafe { mapped.as_ref() }.unwrap_or(&UNPREPARED)
 }
 
+/// Lets a thread into the allocator, unless another one is ending the process: then it stops here.
+#[inline]
+pub(crate) fn pass_gate() {
+    if page().elected().is_some() && is_dying() && !page().is_elected() {
+        end::at_gate();
+    }
+}
+
 /// Whether some thread is ending this process.
 pub(crate) fn is_dying() -> bool {
     page().is_dying()
@@ -82,6 +97,18 @@ impl Page {
     /// Whether the running thread is the one that is ending this process.
     pub(super) fn is_elected(&self) -> bool {
         self.is_ours() && self.election.winner() == Some(process::tid())
+    }
+
+    /// The number of the thread that is ending this process, whichever process is asking.
+    pub(super) fn elected(&self) -> Option<u32> {
+        self.election.winner()
+    }
+
+    /// Claims the last step for `thread`. One thread's claim succeeds, once.
+    pub(super) fn claim_end(&self, thread: u32) -> bool {
+        // ORDER: Relaxed, both. The claim is the whole message: what the elected thread has noted
+        // is read by another only after that one was stopped.
+        self.ended.compare_exchange(0, thread, Relaxed, Relaxed).is_ok()
     }
 
     /// Whether some thread is ending this process.

@@ -9,11 +9,12 @@
 use core::alloc::Layout;
 use core::ptr;
 
+use crate::report::Failure;
 use crate::sync::Ordering::Relaxed;
 use crate::sys::memory::{self, Known};
 
-use super::end;
 use super::page::page;
+use super::{chain, end};
 
 static MEMORY: Known = Known::new();
 
@@ -30,6 +31,9 @@ pub(super) fn prepare(bytes: usize) -> bool {
 ///
 /// If there is no room, dying has failed: then it does not return, but goes to the last step.
 pub(crate) fn alloc(layout: Layout) -> *mut u8 {
+    if chain::has_escaped() {
+        end::finish();
+    }
     let used = &page().reserve_used;
     // ORDER: Relaxed. Only the elected thread is served from here; a handler on top of it that
     // allocates as well never comes back to a call that it interrupted.
@@ -38,7 +42,7 @@ pub(crate) fn alloc(layout: Layout) -> *mut u8 {
             used.store(now_used, Relaxed); // ORDER: Relaxed. As above.
             ptr::with_exposed_provenance_mut(block)
         }
-        None => end::nested(),
+        None => end::nested(Failure::Reserve),
     }
 }
 

@@ -6,15 +6,15 @@ use core::ffi::c_void;
 
 use crate::cause::Cause;
 use crate::config::Settings;
-use crate::report::{Account, StackSpan};
+use crate::report::{Account, Failure, StackSpan};
 use crate::sync::Ordering::Relaxed;
-use crate::sys::{exit, process, signal};
+use crate::sys::{exit, process, registers, signal, stop};
 use crate::thread::record;
 
 use super::election::Standing;
 use super::page::page;
 use super::steps::Step;
-use super::{emergency, end, facts, output, page, reserve, steps};
+use super::{chain, deadline, emergency, end, exec, facts, halt, output, page, reserve, steps};
 
 /// What the failing thread knows.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Death<'a> {
     /// The stack, if that is the cause.
     pub(crate) stack: Option<StackSpan>,
     pub(crate) message: Option<&'a str>,
+    /// The fault that it was, if it was one: a `ucontext_t`; else null.
+    pub(crate) context: *mut c_void,
 }
 
 /// Sets aside all that dying needs. Once, at start. `false` if there is no memory for the reserve.
@@ -35,9 +37,12 @@ pub(crate) fn prepare(settings: &'static Settings) -> bool {
     page::prepare();
     emergency::prepare();
     let has_reserve = reserve::prepare(settings.reserve_bytes);
+    deadline::prepare(settings.hook_timeout);
+    halt::prepare();
     output::prepare(&settings.report);
     end::prepare();
-    has_reserve
+    chain::prepare(settings.abort_mode);
+    has_reserve && exec::prepare(settings)
 }
 
 /// Ends the process.
@@ -50,12 +55,17 @@ pub(crate) fn terminate(death: &Death<'_>) -> ! {
     // 2. Elect.
     match page.election.stand(process::tid()) {
         Standing::Elected => {}
-        Standing::Nested => end::nested(),
-        Standing::Lost => end::wait_for_ever(),
+        Standing::Nested => end::nested(Failure::Abort),
+        Standing::Lost => end::lost(),
+    }
+    facts::note_context(death.context);
+    if death.context.is_null() {
+        // SAFETY: the elected thread's, not written before. Here, since it is of this very frame.
+        unsafe { registers::note_context(facts::own_context()) };
     }
     // 3. Leave the failing stack; no signal of others, no cancellation from here on.
     signal::refuse_cancellation();
-    signal::block_all_but(signal::OWN_FAULTS_MASK);
+    signal::block_all_but(signal::OWN_FAULTS_MASK | signal::bit(stop::STOP));
     emergency::prepare();
     // SAFETY: this thread was elected, once; `begin` takes a death, which lies in frames that are
     // never left.
@@ -75,13 +85,15 @@ unsafe extern "C" fn begin(death: *const c_void) -> ! {
     let record = record();
     record.dying.store(true, Relaxed); // ORDER: Relaxed. The thread's own word.
     record.divert_all();
+    // 4. Fix the deadline, before anything that could hang.
+    page().deadline.fix();
     // Whatever fails from here on is known for what it is.
     emergency::handle_faults_apart();
     end::handle_faults();
-    // 4. Say it: the line, the report. 5. The hook. 6. The end. (Fixing a deadline, and halting the
-    // other threads, have their place before these.)
     facts::note(death);
-    steps::run(Step::Trace)
+    // 5. Halt the other threads. 6. Say it: the line, the report. 7. Become another program, or run
+    // the hook, and the SIGABRT handlers of others. 8. The end.
+    steps::run(Step::Before)
 }
 
 /// Ends the process now, in the same way as memory that runs out: the line, the report, the abort
@@ -113,5 +125,6 @@ pub fn fail_fast(message: &str) -> ! {
         account: facts::account(),
         stack: None,
         message: Some(message),
+        context: core::ptr::null_mut(),
     })
 }

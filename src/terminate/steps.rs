@@ -8,14 +8,14 @@
 
 use core::ffi::c_void;
 
-use crate::report::HookOutcome;
+use crate::report::{Halt, HookOutcome};
 use crate::sync::Ordering::Relaxed;
 use crate::sys::facts::read_maps;
 use crate::sys::unwind;
 
 use super::facts::Dying;
 use super::page::page;
-use super::{emergency, end, hook, output};
+use super::{emergency, end, exec, halt, hook, output};
 
 /// The steps, in their order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,6 +23,12 @@ use super::{emergency, end, hook, output};
 pub(super) enum Step {
     /// Until the first of the others.
     Before = 0,
+    /// Halt the other threads.
+    Halt = 7,
+    /// Become another program.
+    Exec = 8,
+    /// The SIGABRT handlers of others.
+    Chain = 9,
     /// Walk the failing stack.
     Trace = 1,
     /// Find the files that the addresses are in.
@@ -48,6 +54,9 @@ impl Step {
             3 => Self::Line,
             4 => Self::Report,
             5 => Self::Hook,
+            7 => Self::Halt,
+            8 => Self::Exec,
+            9 => Self::Chain,
             _ => Self::End,
         }
     }
@@ -63,7 +72,15 @@ pub(super) fn run(mut step: Step) -> ! {
     loop {
         step.enter();
         step = match step {
-            Step::Before | Step::Trace => {
+            // The kernel halts them before another program begins.
+            Step::Before if exec::is_set() => Step::Trace,
+            Step::Before => Step::Halt,
+            Step::Halt => {
+                let halt::Outcome { halt, threads } = halt::others();
+                Dying::with(|dying| (dying.report.halt, dying.report.threads) = (halt, threads));
+                if exec::is_set() { Step::Hook } else { Step::Trace }
+            }
+            Step::Trace => {
                 trace();
                 Step::Modules
             }
@@ -76,17 +93,42 @@ pub(super) fn run(mut step: Step) -> ! {
                 Step::Report
             }
             Step::Report => {
-                note_outcome(if hook::is_set() { HookOutcome::Pending } else { HookOutcome::None });
+                let to_exec = exec::is_set();
+                note_outcome(if to_exec { HookOutcome::Replaced } else { prospect() });
                 output::write_report(Dying::report());
-                Step::Hook
+                if to_exec { Step::Exec } else { Step::Hook }
+            }
+            Step::Exec => {
+                exec::become_program(Dying::report());
+                Step::Halt
             }
             Step::Hook => {
-                note_outcome(hook::run(Dying::report()));
+                note_outcome(prospect());
+                if prospect() == HookOutcome::Pending {
+                    note_outcome(hook::run(Dying::report()));
+                }
+                if stands_still() { Step::Chain } else { Step::End }
+            }
+            Step::Chain => {
+                end::run_chain(Dying::with(|dying| dying.context));
                 Step::End
             }
             Step::End => end::finish(),
         };
     }
+}
+
+/// What is to become of the hook. It runs only in a process that stands still and will end.
+fn prospect() -> HookOutcome {
+    if !hook::is_set() {
+        return HookOutcome::None;
+    }
+    if stands_still() { HookOutcome::Pending } else { HookOutcome::Skipped }
+}
+
+/// Whether code of the program may run: no other thread does, and it will be ended.
+fn stands_still() -> bool {
+    Dying::report().halt == Halt::Proven && page().deadline.is_held()
 }
 
 /// Goes on after the step `Trace` has failed. Only the elected thread.

@@ -5,6 +5,7 @@
     reason = "a row is a way to fail, and most are several system calls"
 )]
 
+mod others;
 mod outcome;
 mod rows;
 mod run;
@@ -19,6 +20,7 @@ use libtest_mimic::{Arguments, Trial};
 static ALLOC: FailFast = FailFast::system();
 
 fn main() {
+    rows::exec::recover();
     let rows = rows::all();
     if let Ok(name) = std::env::var(run::ROW) {
         let row = rows.iter().find(|row| row.name == name).expect("a row of this name");

@@ -20,13 +20,29 @@ pub(crate) const FOLDER: &str = "DEATH_FOLDER";
 /// A child that takes longer hangs. Generous: only a bound.
 const HANGS_AFTER: Duration = Duration::from_secs(60);
 
+/// How often each row is run: once, unless this variable says otherwise.
+const REPEAT: &str = "DEATH_REPEAT";
+
 /// Runs a row, and says what was not as it should be.
 pub(crate) fn check(row: &Row) -> Result<(), String> {
+    let times = std::env::var(REPEAT).map_or(1, |text| text.parse().expect("a number of times"));
+    for time in 1..=times {
+        check_once(row).map_err(|error| format!("time {time} of {times}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn check_once(row: &Row) -> Result<(), String> {
     let folder = std::env::temp_dir().join(format!("death-{}-{}", std::process::id(), row.name));
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     let outcome = run(row, folder.clone());
-    let compared =
-        outcome.as_ref().map(|outcome| catch_unwind(AssertUnwindSafe(|| outcome.compare(row))));
+    let compared = outcome.as_ref().map(|outcome| match outcome.skipped() {
+        Some(why) => {
+            eprintln!("death: SKIPPED {}: {why}", row.name);
+            Ok(())
+        }
+        None => catch_unwind(AssertUnwindSafe(|| outcome.compare(row))),
+    });
     let _ = std::fs::remove_dir_all(folder);
     let (compared, outcome) = (compared.map_err(Clone::clone)?, outcome?);
     compared.map_err(|panic| {
@@ -49,8 +65,10 @@ fn run(row: &Row, folder: PathBuf) -> Result<Outcome, String> {
     // SAFETY: `setrlimit`, `close`, and what rows do there, are async-signal-safe.
     unsafe {
         command.pre_exec(move || {
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &none);
+            let mut core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::getrlimit(libc::RLIMIT_CORE, &mut core);
+            core.rlim_cur = 0;
+            libc::setrlimit(libc::RLIMIT_CORE, &core);
             if stderr == Stderr::Closed {
                 libc::close(2);
             }
@@ -60,9 +78,10 @@ fn run(row: &Row, folder: PathBuf) -> Result<Outcome, String> {
     }
     let (mut child, kept, reader) = spawn(command, stderr).map_err(|e| e.to_string())?;
     let status = wait(&mut child)?;
-    let stderr = reader.map_or(Ok(String::new()), |r| r.join()).map_err(|_| "no stderr")?;
-    drop(kept);
     let pid = child.id();
+    (row.clear)(pid);
+    let stderr = reader.map_or(Ok(String::new()), |reader| read(reader, status))?;
+    drop(kept);
     Ok(Outcome { pid, status, stderr, reports: outcome::reports(&folder), folder, page })
 }
 
@@ -77,12 +96,12 @@ fn spawn(
         Stderr::Read => {
             let child = command.stderr(writer).spawn()?;
             drop(command); // It holds the pipe's other end.
-            let read = move || {
+            let to_end = move || {
                 let mut text = Vec::new();
                 let _ = reader.read_to_end(&mut text);
                 String::from_utf8_lossy(&text).into_owned()
             };
-            Ok((child, None, Some(std::thread::spawn(read))))
+            Ok((child, None, Some(std::thread::spawn(to_end))))
         }
         Stderr::Closed => Ok((command.stderr(Stdio::null()).spawn()?, None, None)),
         Stderr::Full => {
@@ -122,6 +141,18 @@ fn wait(child: &mut Child) -> Result<ExitStatus, String> {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// What was written to the end. A child's child that hangs would hold the pipe for ever.
+fn read(reader: Reader, status: ExitStatus) -> Result<String, String> {
+    let start = Instant::now();
+    while !reader.is_finished() {
+        if start.elapsed() > HANGS_AFTER {
+            return Err(format!("{status}; but a child of the child holds standard error"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    reader.join().map_err(|_| "no standard error".to_string())
 }
 
 /// Where the kernel has a process's threads wait.

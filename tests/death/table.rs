@@ -25,29 +25,51 @@ pub(crate) enum Stderr {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reports {
     None,
-    /// With this `cause` (empty for any), and this `hook`.
+    /// With this `cause` (empty for any), and this `hook`, or one of these: `crashed|timeout`.
     One(&'static str, &'static str),
     Several,
 }
 
+/// What the report says of the other threads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Halt {
+    /// All were seen to halt.
+    Proven,
+    /// One at least was not.
+    Unproven,
+    /// Either; if one was not, the hook must not have run.
+    Any,
+}
+
+/// What the child does.
+pub(crate) type Body = Box<dyn Fn() + Send + Sync>;
+
 /// One way to die, or not to die.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// What the child does.
-    pub(crate) body: fn(),
+    pub(crate) body: Body,
     pub(crate) end: End,
+    /// Another end that is as good.
+    pub(crate) or_end: Option<End>,
     /// The lines on standard error. In them `<pid>` stands for the child's number, `<n>` for a
     /// decimal number, `<hex>` for an address, `<name>` for a thread's name, `<any>` for anything.
     pub(crate) lines: Vec<&'static str>,
     /// How often the hook began, and how often it came to its end.
     pub(crate) hooks: (u8, u8),
     pub(crate) report: Reports,
+    /// How the hook failed, if the report has to say so.
+    pub(crate) failure: Option<&'static str>,
+    pub(crate) halt: Halt,
+    /// How many other threads there are, if that is known.
+    pub(crate) threads: Option<u64>,
     pub(crate) env: Vec<(&'static str, &'static str)>,
     pub(crate) stderr: Stderr,
     /// Runs in the child before it becomes the program.
     pub(crate) before_exec: fn(),
     /// Whatever else there is to check.
     pub(crate) check: fn(&Outcome),
+    /// Clears away what the child, whose number it is told, has left behind.
+    pub(crate) clear: fn(u32),
 }
 
 impl Row {
@@ -56,24 +78,33 @@ impl Row {
         name: &'static str,
         cause: &'static str,
         line: &'static str,
-        body: fn(),
+        body: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
-            body,
+            body: Box::new(body),
             end: End::Signal(libc::SIGABRT),
+            or_end: None,
             lines: vec![line],
             hooks: (0, 0),
             report: Reports::One(cause, "none"),
+            failure: None,
+            halt: Halt::Proven,
+            threads: None,
             env: Vec::new(),
             stderr: Stderr::Read,
             before_exec: || {},
             check: |_| {},
+            clear: |_| {},
         }
     }
 
     /// A child that we have nothing to say about.
-    pub(crate) fn silent(name: &'static str, end: End, body: fn()) -> Self {
+    pub(crate) fn silent(
+        name: &'static str,
+        end: End,
+        body: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         Self { end, lines: Vec::new(), report: Reports::None, ..Self::dies(name, "", "", body) }
     }
 
@@ -89,6 +120,35 @@ impl Row {
         self.outcome_of_hook("crashed")
     }
 
+    /// The hook begins once, and the deadline comes before its end.
+    pub(crate) fn hook_timed_out(mut self) -> Self {
+        self.hooks = (1, 0);
+        self.outcome_of_hook("timeout")
+    }
+
+    /// There is a hook, and it must not run.
+    pub(crate) fn hook_skipped(mut self) -> Self {
+        self.hooks = (0, 0);
+        self.outcome_of_hook("skipped")
+    }
+
+    /// The hook comes to its end if the others were seen to halt; else it must not run.
+    pub(crate) fn hook_ran_if_proven(self) -> Self {
+        self.hook_ran().halt(Halt::Any)
+    }
+
+    /// What the report says of the other threads.
+    pub(crate) fn halt(mut self, halt: Halt) -> Self {
+        self.halt = halt;
+        self
+    }
+
+    /// There are so many other threads.
+    pub(crate) fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads as u64);
+        self
+    }
+
     /// What the report says of the hook, if there is one.
     pub(crate) fn outcome_of_hook(mut self, outcome: &'static str) -> Self {
         if let Reports::One(_, hook) = &mut self.report {
@@ -99,6 +159,11 @@ impl Row {
 
     pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env.push((name, value));
+        self
+    }
+
+    pub(crate) fn ends(mut self, end: End) -> Self {
+        self.end = end;
         self
     }
 
@@ -130,6 +195,14 @@ impl Row {
         self
     }
 
+    /// Whatever the report says is the cause.
+    pub(crate) fn of_any_cause(mut self) -> Self {
+        if let Reports::One(cause, _) = &mut self.report {
+            *cause = "";
+        }
+        self
+    }
+
     pub(crate) fn before_exec(mut self, f: fn()) -> Self {
         self.before_exec = f;
         self
@@ -137,6 +210,11 @@ impl Row {
 
     pub(crate) fn check(mut self, f: fn(&Outcome)) -> Self {
         self.check = f;
+        self
+    }
+
+    pub(crate) fn clear(mut self, f: fn(u32)) -> Self {
+        self.clear = f;
         self
     }
 }

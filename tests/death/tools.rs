@@ -1,10 +1,11 @@
 //! What rows do things with.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 
 use failfast_alloc::{Report, set_abort_hook};
 
+use crate::outcome::{SKIPPED, SKIPPED_STATUS};
 use crate::witness::{self, HOOK_BEGAN, HOOK_ENDED};
 
 /// Dies.
@@ -25,6 +26,63 @@ pub(crate) fn set_hook(hook: impl Fn(&Report) + Send + Sync + 'static) {
     };
     // SAFETY: shared memory, and what the rows are about.
     unsafe { set_abort_hook(counted) };
+}
+
+/// Sets a hook that writes down how far other threads have counted, and then gives them time.
+pub(crate) fn set_watching_hook() {
+    set_hook(|_| {
+        witness::sample();
+        linger();
+    });
+}
+
+/// Gives other threads time, if there are any that go on: a few milliseconds of two processors.
+pub(crate) fn linger() {
+    for _ in 0..10 {
+        let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        // SAFETY: a complete time.
+        unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
+    }
+}
+
+/// Ends a child that cannot do what its row is about.
+pub(crate) fn skip(why: &str) -> ! {
+    let error = std::io::Error::last_os_error();
+    eprintln!("{SKIPPED}{why} ({error})");
+    // SAFETY: no preconditions.
+    unsafe { libc::_exit(SKIPPED_STATUS) }
+}
+
+/// Blocks every signal, as far as the C library lets it.
+pub(crate) fn block_all() {
+    // SAFETY: a complete set.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
+    }
+}
+
+/// Blocks every signal, those of the C library included.
+pub(crate) fn block_all_raw() {
+    let all = u64::MAX;
+    let none = std::ptr::null_mut::<u64>();
+    // SAFETY: a complete set of the kernel's.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &all, none, 8) };
+}
+
+/// Does nothing, for ever, in user space.
+pub(crate) fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+/// Sets a limit of the process, between fork and exec too.
+pub(crate) fn set_limit(which: libc::__rlimit_resource_t, value: libc::rlim_t) {
+    let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+    // SAFETY: a complete limit.
+    assert_eq!(unsafe { libc::setrlimit(which, &limit) }, 0);
 }
 
 /// What is done on `signal`, without a handler of ours being asked.
@@ -134,6 +192,32 @@ pub(crate) fn in_fork(f: impl FnOnce()) -> c_int {
     wait(child)
 }
 
+/// Runs `f` as the first process of a new namespace, and returns its wait status. `/proc` is its
+/// own there, or that of the processes outside.
+pub(crate) fn in_pid_namespace(with_proc: bool, f: impl FnOnce()) -> c_int {
+    // SAFETY: numbers.
+    if unsafe { libc::unshare(libc::CLONE_NEWPID | libc::CLONE_NEWNS) } != 0 {
+        skip("no namespaces");
+    }
+    in_fork(|| {
+        if with_proc && !mount_over_proc(c"proc") {
+            skip("no /proc of its own");
+        }
+        f();
+    })
+}
+
+/// Mounts such a file system over `/proc`, for this namespace alone.
+pub(crate) fn mount_over_proc(kind: &std::ffi::CStr) -> bool {
+    let (null, kind) = (std::ptr::null(), kind.as_ptr());
+    let private = libc::MS_REC | libc::MS_PRIVATE;
+    // SAFETY: C strings and numbers.
+    unsafe {
+        libc::mount(null, c"/".as_ptr(), null, private, null.cast()) == 0
+            && libc::mount(kind, c"/proc".as_ptr(), kind, 0, null.cast()) == 0
+    }
+}
+
 /// Waits for a child.
 pub(crate) fn wait(child: libc::pid_t) -> c_int {
     let mut status = -1;
@@ -161,5 +245,32 @@ pub(crate) fn on_fiber(bytes: usize, f: extern "C" fn()) {
         libc::makecontext(&mut there, f, 0);
         assert_eq!(libc::swapcontext(&mut here, &there), 0);
         libc::munmap(stack, bytes + page);
+    }
+}
+
+/// Runs `f` in a child that shares our memory, as `vfork` makes them.
+pub(crate) fn in_our_memory(f: extern "C" fn(*mut c_void) -> c_int) -> c_int {
+    let mut stack = vec![0_u8; 256 * 1024];
+    let top = stack.as_mut_ptr_range().end.map_addr(|address| address & !15);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is the child's until it ends, which `CLONE_VFORK` waits for.
+    let child = unsafe { libc::clone(f, top.cast(), flags, std::ptr::null_mut()) };
+    assert!(child > 0);
+    wait(child)
+}
+
+/// What `siglongjmp` does: goes on elsewhere, with no signal blocked.
+pub(crate) fn jump_to(f: extern "C" fn()) {
+    // SAFETY: a new mapping; the context is complete when it is used, and nobody comes back.
+    unsafe {
+        let (bytes, access) = (256 << 10, libc::PROT_READ | libc::PROT_WRITE);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let stack = libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0);
+        let mut there: libc::ucontext_t = std::mem::zeroed();
+        assert_eq!(libc::getcontext(&mut there), 0);
+        (there.uc_stack.ss_sp, there.uc_stack.ss_size) = (stack, bytes);
+        libc::sigemptyset(&mut there.uc_sigmask);
+        libc::makecontext(&mut there, f, 0);
+        libc::setcontext(&there);
     }
 }

@@ -6,12 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 const WORDS: usize = 512;
 
-/// Words with a meaning of their own; rows use those from `FREE` on.
+/// Words with a meaning of their own.
 pub(crate) const HOOK_BEGAN: usize = 0;
 pub(crate) const HOOK_ENDED: usize = 1;
 /// Something that must never happen.
 pub(crate) const FORBIDDEN: usize = 2;
+/// The hook has written down how far the counters are.
+const SAMPLED: usize = 3;
+/// How many counters have to have moved.
+pub(crate) const RUNNING: usize = 4;
+/// Rows use those from here on.
 pub(crate) const FREE: usize = 8;
+/// What other threads count, and how far they were when the hook began.
+pub(crate) const COUNTERS: usize = 64;
+const SAMPLES: usize = 192;
+const COUNTERS_MAX: usize = SAMPLES - COUNTERS;
 
 /// The page, on one side.
 pub(crate) struct Page(*const [AtomicU64; WORDS]);
@@ -24,6 +33,18 @@ unsafe impl Sync for Page {}
 impl Page {
     pub(crate) fn get(&self, word: usize) -> u64 {
         self.word(word).load(SeqCst)
+    }
+
+    /// If the hook has looked at the counters: none has moved since.
+    pub(crate) fn compare_counters(&self) {
+        if self.get(SAMPLED) == 0 {
+            return;
+        }
+        for i in 0..COUNTERS_MAX {
+            let [then, now] = [SAMPLES, COUNTERS].map(|words| self.get(words + i));
+            assert_eq!(then, now, "thread {i} went on while the hook ran");
+            assert!(now > 0 || i as u64 >= self.get(RUNNING), "thread {i} was not there");
+        }
     }
 
     fn word(&self, word: usize) -> &AtomicU64 {
@@ -73,6 +94,14 @@ pub(crate) fn note(word: usize, value: u64) {
 /// In a child: counts something.
 pub(crate) fn count(word: usize) {
     open().word(word).fetch_add(1, SeqCst);
+}
+
+/// In a hook: writes down how far the counters are.
+pub(crate) fn sample() {
+    for i in 0..COUNTERS_MAX {
+        note(SAMPLES + i, read(COUNTERS + i));
+    }
+    note(SAMPLED, 1);
 }
 
 /// In a child: what was written down.

@@ -53,6 +53,8 @@ pub(crate) const DOORS: &[Door] = &[
     Door {
         words: &["asm!", "global_asm!", "naked_asm!"],
         keepers: &[
+            "src/sys/raw.rs",
+            "src/sys/clone.rs",
             "src/sys/registers.rs",
             "src/sys/switch.rs",
             "src/thread/x86_64.rs",

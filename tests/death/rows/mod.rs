@@ -2,11 +2,17 @@
 
 mod abort;
 mod causes;
+mod chain;
+mod deadline;
+pub(crate) mod exec;
 mod faults;
 mod fork;
+mod halt;
 mod hooks;
+mod once;
 mod output;
 mod overflow;
+mod reserve;
 mod stacks;
 
 use crate::table::Row;
@@ -16,12 +22,18 @@ pub(crate) fn all() -> Vec<Row> {
     let parts = [
         causes::rows(),
         hooks::rows(),
+        exec::rows(),
+        chain::rows(),
         abort::rows(),
         output::rows(),
         fork::rows(),
         overflow::rows(),
         stacks::rows(),
         faults::rows(),
+        once::rows(),
+        halt::rows(),
+        deadline::rows(),
+        reserve::rows(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -150,7 +150,7 @@ fn of_32_mib(outcome: &crate::outcome::Outcome) {
 
 /// Stacks that are none of ours, and of which nothing must be said.
 fn foreign() -> Vec<Row> {
-    let fine = |name, body| Row::silent(name, End::Exit(0), body);
+    let fine = |name, body: fn()| Row::silent(name, End::Exit(0), body);
     vec![
         fine("alternate_stack_of_the_user", || {
             let mut memory = vec![0_u8; 64 << 10];

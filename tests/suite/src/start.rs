@@ -53,11 +53,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ..plain("an_unknown_name_warns_once", || ())
     },
     Scenario {
-        env: &[("FAILFAST_EXEC", "/bin/true")],
-        end: End::Says("failfast: FAILFAST_EXEC: not acted on"),
-        ..plain("what_is_not_acted_on_is_said", || ())
-    },
-    Scenario {
         env: &[("FAILFAST_CLUSTER_BUDGETS", "parser=1MiB")],
         end: End::Says("failfast: FAILFAST_CLUSTER_BUDGETS: no cluster is named `parser`"),
         ..plain("a_budget_for_nobody_is_said_at_exit", || ())

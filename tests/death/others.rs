@@ -1,0 +1,32 @@
+//! Threads that are there while another fails.
+
+use crate::tools::*;
+use crate::witness::{self, COUNTERS, RUNNING};
+
+/// Starts `n` threads. Each does `first`, counts, and then does `step` and counts, for ever.
+/// Returns when each has counted.
+pub(crate) fn start(n: usize, first: fn(), step: fn()) {
+    let from = witness::read(RUNNING) as usize;
+    witness::note(RUNNING, (from + n) as u64);
+    for i in from..from + n {
+        let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(move || {
+            first();
+            loop {
+                witness::count(COUNTERS + i);
+                step();
+            }
+        });
+        drop(thread.expect("a thread"));
+    }
+    (from..from + n).for_each(|i| witness::wait_for(COUNTERS + i));
+}
+
+/// Starts `n` threads that do nothing but count.
+pub(crate) fn start_spinning(n: usize) {
+    start(n, || {}, || {});
+}
+
+/// Starts `n` threads that do nothing but count, with every signal blocked.
+pub(crate) fn start_deaf(n: usize) {
+    start(n, block_all, || {});
+}

@@ -1,0 +1,175 @@
+//! What was set aside is there, however little is left.
+
+use std::hint::black_box;
+use std::os::unix::fs::MetadataExt;
+
+use crate::others;
+use crate::outcome::Outcome;
+use crate::table::Row;
+use crate::tools::*;
+use crate::witness::{self, FREE};
+
+/// Less than the reserve of 256 KiB.
+const NEEDED: usize = 200 << 10;
+
+fn row(name: &'static str, body: fn()) -> Row {
+    Row::dies(name, "requested", FAILED, body)
+}
+
+/// A row whose hook allocates.
+fn allocating(name: &'static str, body: fn()) -> Row {
+    let body = move || {
+        set_hook(|report| {
+            let block = black_box(vec![1_u8; NEEDED]);
+            assert!(block.iter().all(|&byte| byte == 1));
+            assert_eq!(format!("{report}").lines().count(), 1);
+            witness::note(FREE, 1);
+        });
+        body();
+        fail();
+    };
+    Row::dies(name, "requested", FAILED, body)
+        .hook_ran()
+        .check(|outcome| assert_eq!(outcome.page.get(FREE), 1))
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        allocating("reserve_at_the_limit_of_address_space", use_all_addresses),
+        allocating("reserve_at_the_limit_of_address_space_with_others", || {
+            others::start_spinning(4);
+            use_all_addresses();
+        })
+        .threads(4),
+        allocating("reserve_at_the_limit_of_address_space_with_others_in_malloc", || {
+            let step = || {
+                // SAFETY: a block of malloc's.
+                unsafe { libc::free(black_box(libc::malloc(100_000))) };
+            };
+            others::start(4, || {}, step);
+            use_all_addresses();
+        })
+        .threads(4),
+        allocating("reserve_at_the_limit_of_a_cgroup", use_a_whole_cgroup).clear(remove_cgroup),
+        allocating("reserve_at_the_limit_of_a_cgroup_with_others", || {
+            others::start_spinning(4);
+            use_a_whole_cgroup();
+        })
+        .threads(4)
+        .clear(remove_cgroup),
+        row("a_core_of_a_hook_that_spins", || {
+            let large = black_box(vec![7_u8; LARGE]);
+            set_hook(|_| spin());
+            std::mem::forget(large);
+            fail();
+        })
+        .env("FAILFAST_HOOK_TIMEOUT", "50ms")
+        .hook_timed_out()
+        .before_exec(raise_core_limit)
+        .check(has_dumped_core),
+        row("a_core_of_a_hook_that_spins_with_others", || {
+            let large = black_box(vec![7_u8; LARGE]);
+            set_hook(|_| spin());
+            std::mem::forget(large);
+            others::start_deaf(3);
+            fail();
+        })
+        .env("FAILFAST_HOOK_TIMEOUT", "50ms")
+        .hook_timed_out()
+        .before_exec(raise_core_limit)
+        .check(has_dumped_core),
+    ]
+}
+
+/// Takes longer to be written than any deadline here.
+const LARGE: usize = 256 << 20;
+
+/// Where cores may not be had at all, there is none to look at.
+fn raise_core_limit() {
+    let mut limit = core_limit();
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: a complete limit.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
+}
+
+fn core_limit() -> libc::rlimit {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the result is writable.
+    unsafe { libc::getrlimit(libc::RLIMIT_CORE, &mut limit) };
+    limit
+}
+
+/// The core is whole: no timer has ended the dump.
+fn has_dumped_core(outcome: &Outcome) {
+    if core_limit().rlim_max < LARGE as u64 {
+        eprintln!("death: SKIPPED looking at the core: RLIMIT_CORE allows none");
+        return;
+    }
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    if pattern.trim() != "core" {
+        eprintln!("death: SKIPPED looking at the core: its place is {}", pattern.trim());
+        return;
+    }
+    assert!(std::os::unix::process::ExitStatusExt::core_dumped(&outcome.status), "no core");
+    let name = format!("core.{}", outcome.pid);
+    let found = ["core", &name].iter().find_map(|name| {
+        // Where the pattern's setting adds the number, or does not.
+        std::fs::metadata(outcome.folder.join(name)).ok()
+    });
+    let core = found.expect("a core");
+    assert!(core.len() >= LARGE as u64 && core.blocks() * 512 >= LARGE as u64, "{}", core.len());
+}
+
+/// Has the kernel refuse every further page of addresses.
+fn use_all_addresses() {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = text.split(' ').next().unwrap().parse().unwrap();
+    set_limit(libc::RLIMIT_AS, pages * 4096);
+    let (access, flags) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping.
+    let more = unsafe { libc::mmap(std::ptr::null_mut(), 65536, access, flags, -1, 0) };
+    assert_eq!(more, libc::MAP_FAILED);
+}
+
+fn cgroup(pid: u32) -> String {
+    format!("/sys/fs/cgroup/memory/failfast-death-{pid}")
+}
+
+fn remove_cgroup(pid: u32) {
+    let _ = std::fs::remove_dir(cgroup(pid));
+}
+
+/// Moves into a group of its own, and uses all the memory that it may, but for what the kernel
+/// itself needs to write a report.
+fn use_a_whole_cgroup() {
+    const LIMIT: usize = 32 << 20;
+    const LEFT: usize = 96 << 10;
+    let folder = cgroup(std::process::id());
+    let limit = format!("{folder}/memory.limit_in_bytes");
+    let is_made = std::fs::create_dir(&folder).is_ok()
+        && std::fs::write(&limit, LIMIT.to_string()).is_ok()
+        && std::fs::write(format!("{folder}/cgroup.procs"), "0").is_ok();
+    if !is_made {
+        skip("no cgroup of version 1 for memory that can be written to");
+    }
+    let usage = std::fs::File::open(format!("{folder}/memory.usage_in_bytes")).unwrap();
+    let (access, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping.
+    let memory = unsafe { libc::mmap(std::ptr::null_mut(), LIMIT, access, flags, -1, 0) };
+    assert_ne!(memory, libc::MAP_FAILED);
+    for offset in (0..LIMIT).step_by(4096) {
+        if used(&usage) + LEFT >= LIMIT {
+            return;
+        }
+        // SAFETY: in the mapping.
+        unsafe { memory.cast::<u8>().add(offset).write_volatile(1) };
+    }
+    panic!("the group holds more than its limit");
+}
+
+fn used(file: &std::fs::File) -> usize {
+    let mut text = [0; 32];
+    let got = std::os::unix::fs::FileExt::read_at(file, &mut text, 0).unwrap();
+    std::str::from_utf8(&text[..got]).unwrap().trim().parse().unwrap()
+}
