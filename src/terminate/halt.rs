@@ -4,7 +4,7 @@
 //!
 //! A thread that has stopped says so itself (`halted`), in a signal handler that never returns; or
 //! where it enters the allocator, or fails in its turn. What cannot say so is looked at, as the
-//! kernel shows it ([`is_stopped`]). The halt is proven when one whole pass over the list finds
+//! kernel shows it (`is_stopped`). The halt is proven when one whole pass over the list finds
 //! nobody new and nobody who may still run.
 
 use core::ffi::{c_int, c_void};

@@ -41,8 +41,11 @@ static HOOK: AtomicPtr<AbortHook> = AtomicPtr::new(ptr::null_mut());
 /// comes from the reserve (`FAILFAST_RESERVE`, 256 KiB), and another thread would free it to the
 /// inner allocator. `std::backtrace::Backtrace` needs more than the default reserve;
 /// [`Report::backtrace`] costs nothing. A hook that fails, by a panic, a signal, or for want of
-/// room, ends at once, and the report in a file says `crashed`. One that never returns leaves a
-/// process that only SIGKILL ends: there is no deadline yet.
+/// room, ends at once, and the report in a file says `crashed`, and how. One that has not returned
+/// by the deadline (`FAILFAST_HOOK_TIMEOUT`) is stopped there: `timeout`.
+///
+/// Every other thread stands still meanwhile. If one could not be shown to have stopped, the hook
+/// does not run: `skipped`.
 ///
 /// # Examples
 ///

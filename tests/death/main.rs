@@ -32,6 +32,11 @@ fn main() {
     let trials = rows
         .into_iter()
         .map(|row| Trial::test(row.name, move || run::check(&row).map_err(Into::into)))
-        .collect();
+        .collect::<Vec<_>>();
+    let listed = Trial::test("system_calls_are_documented", || {
+        rows::calls::check_documentation();
+        Ok(())
+    });
+    let trials = [listed].into_iter().chain(trials).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

@@ -1,6 +1,7 @@
 //! The table.
 
 mod abort;
+pub(crate) mod calls;
 mod causes;
 mod chain;
 mod deadline;
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Vec<Row> {
         causes::rows(),
         hooks::rows(),
         exec::rows(),
+        calls::rows(),
         chain::rows(),
         abort::rows(),
         output::rows(),
