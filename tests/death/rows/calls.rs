@@ -124,6 +124,7 @@ pub(crate) fn check_documentation() {
         .collect();
     let mut expected: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
     let mut names = names;
-    (names.sort_unstable(), expected.sort_unstable());
+    names.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(names, expected, "ARCHITECTURE.md and tests/death/rows/calls.rs");
 }
