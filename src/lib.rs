@@ -34,6 +34,10 @@ pub mod stack;
 #[cfg(not(loom))]
 mod alloc;
 
+// Layer 7: what programs ask for while they run.
+#[cfg(not(loom))]
+mod cluster;
+
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -47,6 +51,10 @@ pub use report::{FoundBy, Report, StackSpan};
 #[cfg(not(loom))]
 pub use {
     alloc::{FailFast, Malloc, Usage, fallible, usage},
+    cluster::{
+        Cluster, ClusterBuilder, Entered, Error, ExternalCharge, Limited, OverBudget, Scoped,
+        UntilOverSoftBudget,
+    },
     config::{AbortMode, Limit, Mode, ReportTo},
     terminate::{AbortHook, fail_fast, set_abort_hook, take_abort_hook},
 };

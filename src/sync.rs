@@ -8,14 +8,14 @@
 #[cfg(not(loom))]
 #[allow(unused_imports, reason = "a door lists what may pass, not what passes today")]
 pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
-    Ordering, compiler_fence, fence,
+    AtomicBool, AtomicI32, AtomicIsize, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
+    AtomicUsize, Ordering, compiler_fence, fence,
 };
 #[cfg(loom)]
 #[allow(unused_imports, reason = "a door lists what may pass, not what passes today")]
 pub(crate) use loom::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
-    Ordering, fence,
+    AtomicBool, AtomicI32, AtomicIsize, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
+    AtomicUsize, Ordering, fence,
 };
 
 /// A word that only the holder of a lock touches.

@@ -11,14 +11,14 @@
 use core::ffi::{c_int, c_void};
 
 use crate::cause::Cause;
-use crate::report::Account;
+use crate::ledger::{Figures, UNLIMITED};
 use crate::sync::{AtomicBool, Ordering::Relaxed};
 use crate::sys::fault::Fault;
 use crate::sys::signal::{self, Action, Info, SIGABRT, Saved};
 use crate::terminate::{Death, terminate};
 use crate::thread::{Record, record};
 
-use super::{fallible, start};
+use super::{fallible, slow};
 
 static LISTENING: AtomicBool = AtomicBool::new(false);
 static BEFORE: Saved = Saved::new();
@@ -56,12 +56,15 @@ fn unanswered(record: &Record) -> Option<Death<'static>> {
         return None;
     }
     let (live, peak) = (record.null.live.load(Relaxed), record.null.peak.load(Relaxed));
+    let of = core::ptr::with_exposed_provenance(record.null.of.load(Relaxed));
+    let (live, peak) = (live as isize, peak as isize);
+    let figures = Figures { live, peak, budget: UNLIMITED, of };
     let over_budget = record.null.why.load(Relaxed) == 1;
     Some(Death {
         cause: if over_budget { Cause::HeapBudget } else { Cause::AllocatorRefused },
         requested: size,
         align: record.null.align.load(Relaxed),
-        account: Account::new("root", live, peak, start::root_budget()),
+        account: slow::account_of(figures),
         stack: None,
         message: None,
         context: core::ptr::null_mut(),

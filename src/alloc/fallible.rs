@@ -71,6 +71,7 @@ pub(super) fn note(record: &Record, cause: Cause, size: usize, align: usize, fig
     record.null.align.store(align, Relaxed);
     record.null.live.store(figures.live as usize, Relaxed);
     record.null.peak.store(figures.peak as usize, Relaxed);
+    record.null.of.store(figures.of.expose_provenance(), Relaxed);
     record.null.why.store(if cause == Cause::AllocatorRefused { 2 } else { 1 }, Relaxed);
     abort::listen();
 }

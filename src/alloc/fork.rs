@@ -16,7 +16,9 @@ use crate::sync::{AtomicU32, Ordering::Relaxed};
 use crate::sys::{file, process, wiped};
 use crate::thread::record;
 
+use super::clusters;
 use super::machine::LEDGER;
+use super::seat::Seat;
 
 /// The word that is zero in a forked child, where the kernel has one to give.
 static BORN: OnceRef<'static, AtomicU32> = OnceRef::new();
@@ -55,7 +57,15 @@ fn adopt() {
     set_born();
     let record = record();
     record.tid.store(process::tid(), Relaxed); // ORDER: Relaxed. The thread's own word.
-    LEDGER.forked(&record.slot);
+    LEDGER.forked(|slot, is_roots| {
+        if is_roots {
+            core::ptr::eq(slot, &record.slot)
+        } else {
+            // SAFETY: all slots of clusters are seats'.
+            unsafe { Seat::of(slot) }.is_of(record)
+        }
+    });
+    clusters::adopt(record);
 }
 
 /// Sees to it that a child which was forked without handlers has accounts of its own. If another

@@ -3,10 +3,12 @@
 //! Layer 6.  Plane: data.
 
 use crate::ledger::{Ledger, Machine};
-use crate::sync::{Ordering::SeqCst, compiler_fence};
+use crate::sync::{Ordering::*, compiler_fence};
 use crate::sys::lock::Lock;
-use crate::sys::{membarrier, thread::step_aside};
+use crate::sys::{clock, membarrier, thread::step_aside};
 use crate::terminate;
+
+use super::budgets;
 
 /// The process's one ledger.
 pub(super) static LEDGER: Ledger<Linux> = Ledger::new(Linux { lock: Lock::new() });
@@ -43,5 +45,11 @@ impl Machine for Linux {
     fn wait_for_owner(&self, round: u32) -> bool {
         step_aside(round);
         !terminate::is_dying()
+    }
+
+    fn crossed(&self) {
+        // ORDER: Relaxed. The kernel orders it against who waits; see `cluster::watch`.
+        budgets::CROSSINGS.fetch_add(1, Relaxed);
+        clock::wake(&budgets::CROSSINGS, i32::MAX as u32);
     }
 }

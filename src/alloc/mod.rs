@@ -7,13 +7,21 @@
 //! whole of its work there, so that the fast path keeps nothing for it.
 
 mod abort;
+mod block;
+pub(crate) mod budgets;
+pub(crate) mod clusters;
+pub(crate) mod entered;
 mod fallible;
 mod fork;
 mod hot;
+mod inside;
 mod machine;
 mod malloc;
+mod owners;
+mod refused;
+mod seat;
 mod slow;
-mod start;
+pub(crate) mod start;
 mod usage;
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -21,10 +29,13 @@ use core::time::Duration;
 
 pub use fallible::fallible;
 pub use malloc::Malloc;
+pub(crate) use usage::of as usage_of;
 pub use usage::{Usage, usage};
 
 use crate::config::{AbortMode, Config, Limit, Mode, ReportTo};
 use crate::ledger::Hot;
+use crate::thread::record;
+use machine::LEDGER;
 use slow::{Admit, Entry};
 
 /// A global allocator that ends the process at the first allocation that fails.
@@ -278,7 +289,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for FailFast<A> {
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc(layout) };
         if block.is_null() {
-            return slow::inner_refused();
+            return refused::inner_refused();
         }
         block
     }
@@ -296,7 +307,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for FailFast<A> {
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
         if block.is_null() {
-            return slow::inner_refused();
+            return refused::inner_refused();
         }
         block
     }
@@ -340,14 +351,14 @@ impl<A: GlobalAlloc> FailFast<A> {
     /// Charges the difference before the inner allocator is asked.
     #[inline(always)]
     unsafe fn grow(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if !hot::charge(new_size - layout.size(), layout.align()) {
+        if !hot::charge_growth(new_size - layout.size(), layout.align()) {
             // SAFETY: the caller's contract.
             return unsafe { self.grow_diverted(ptr, layout, new_size) };
         }
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
         if block.is_null() {
-            return slow::inner_refused_growth(new_size);
+            return refused::inner_refused_growth(new_size);
         }
         block
     }
@@ -357,14 +368,14 @@ impl<A: GlobalAlloc> FailFast<A> {
     /// Not inlined: `realloc` would save three registers for it on each growth.
     #[inline(never)]
     unsafe fn shrink(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if !hot::may_free() {
+        if LEDGER.has_clusters() || !hot::may_free() {
             // SAFETY: the caller's contract.
             return unsafe { self.shrink_diverted(ptr, layout, new_size) };
         }
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
         if block.is_null() {
-            return slow::inner_refused_shrink(new_size, layout.align());
+            return refused::inner_refused_shrink(new_size, layout.align());
         }
         if !hot::refund_after(layout.size() - new_size) {
             slow::fold(&self.config);
@@ -375,11 +386,16 @@ impl<A: GlobalAlloc> FailFast<A> {
     #[cold]
     #[inline(never)]
     unsafe fn alloc_diverted(&self, layout: Layout, entry: Entry) -> *mut u8 {
+        if let Some(seat) = entered::current_seat(record()) {
+            // SAFETY: the caller's contract.
+            return self
+                .alloc_inside(seat, layout, entry, |inner, layout| unsafe { inner.alloc(layout) });
+        }
         match slow::charge(&self.config, entry, layout.size(), layout) {
             Admit::Inner => {
                 // SAFETY: the caller's contract.
                 let block = unsafe { self.inner.alloc(layout) };
-                if block.is_null() { slow::inner_refused() } else { block }
+                if block.is_null() { refused::inner_refused() } else { block }
             }
             Admit::Reserve => slow::reserved(layout),
             Admit::Null => core::ptr::null_mut(),
@@ -389,11 +405,17 @@ impl<A: GlobalAlloc> FailFast<A> {
     #[cold]
     #[inline(never)]
     unsafe fn alloc_zeroed_diverted(&self, layout: Layout, entry: Entry) -> *mut u8 {
+        if let Some(seat) = entered::current_seat(record()) {
+            // SAFETY: the caller's contract.
+            return self.alloc_inside(seat, layout, entry, |inner, layout| unsafe {
+                inner.alloc_zeroed(layout)
+            });
+        }
         match slow::charge(&self.config, entry, layout.size(), layout) {
             Admit::Inner => {
                 // SAFETY: the caller's contract.
                 let block = unsafe { self.inner.alloc_zeroed(layout) };
-                if block.is_null() { slow::inner_refused() } else { block }
+                if block.is_null() { refused::inner_refused() } else { block }
             }
             Admit::Reserve => slow::reserved(layout), // Zero already, and never reused.
             Admit::Null => core::ptr::null_mut(),
@@ -403,6 +425,12 @@ impl<A: GlobalAlloc> FailFast<A> {
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_entered(&self, ptr: *mut u8, layout: Layout) {
+        if LEDGER.has_clusters() && owners::owner_of(ptr) != 0 {
+            // A thread that no cluster's beginning has been told to, since it has no account yet.
+            record().slot.take_back(layout.size() as isize);
+            // SAFETY: the caller's contract.
+            return unsafe { self.dealloc_diverted(ptr, layout) };
+        }
         slow::fold(&self.config);
         // SAFETY: the caller's contract.
         unsafe { self.inner.dealloc(ptr, layout) }
@@ -411,7 +439,13 @@ impl<A: GlobalAlloc> FailFast<A> {
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_diverted(&self, ptr: *mut u8, layout: Layout) {
-        if let Admit::Inner = slow::may_free(&self.config) {
+        let may_free = inside::may_free() || matches!(slow::may_free(&self.config), Admit::Inner);
+        if may_free {
+            let owner = inside::disown(ptr, layout.size());
+            if owner.is_some() {
+                // SAFETY: the caller's contract; the block was asked for in this layout.
+                return unsafe { self.inner.dealloc(ptr, owners::widen(layout)) };
+            }
             slow::refund(&self.config, layout.size());
             // SAFETY: the caller's contract.
             unsafe { self.inner.dealloc(ptr, layout) }
@@ -422,13 +456,20 @@ impl<A: GlobalAlloc> FailFast<A> {
     #[inline(never)]
     unsafe fn grow_diverted(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let difference = new_size - layout.size();
+        if let Some(owner) = inside::owner_of(ptr) {
+            // Armed first: a slot that has an account needs a thread that returns it.
+            let _ = slow::may_free(&self.config);
+            LEDGER.cancel(&record().slot, difference as isize);
+            // SAFETY: the caller's contract.
+            return unsafe { self.grow_inside(owner, ptr, layout, new_size) };
+        }
         // SAFETY: the caller promises that `new_size` is fit for a layout of this alignment.
         let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         match slow::charge(&self.config, Entry::Entered, difference, new) {
             Admit::Inner => {
                 // SAFETY: the caller's contract.
                 let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
-                if block.is_null() { slow::inner_refused_growth(new_size) } else { block }
+                if block.is_null() { refused::inner_refused_growth(new_size) } else { block }
             }
             // SAFETY: the caller's contract: the block has the old layout's size.
             Admit::Reserve => unsafe { slow::reserved_copy(ptr, layout.size(), new) },
@@ -442,10 +483,14 @@ impl<A: GlobalAlloc> FailFast<A> {
         if let Admit::Reserve = slow::may_free(&self.config) {
             return ptr; // A dying thread's block may keep its size: nothing is freed any more.
         }
+        if let Some(owner) = inside::owner_of(ptr) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.shrink_inside(owner, ptr, layout, new_size) };
+        }
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.realloc(ptr, layout, new_size) };
         if block.is_null() {
-            return slow::inner_refused_shrink(new_size, layout.align());
+            return refused::inner_refused_shrink(new_size, layout.align());
         }
         slow::refund(&self.config, layout.size() - new_size);
         block

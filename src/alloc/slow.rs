@@ -11,16 +11,20 @@ use core::ptr;
 
 use crate::cause::Cause;
 use crate::config::{Config, Mode};
-use crate::ledger::{Figures, Machine as _, Refusal, UNLIMITED};
+use crate::ledger::{Figures, Machine as _, Refusal, Slot, UNLIMITED};
 use crate::report::Account;
+use crate::stack;
 use crate::sync::{AtomicBool, Ordering::Relaxed};
 use crate::sys::registers::stack_pointer;
 use crate::terminate::{self, Death, reserve};
 use crate::thread::{Record, Stage, record};
-use crate::{stack, sys};
 
+use super::block::Block;
+use super::budgets;
+use super::clusters::{self, Which};
 use super::machine::LEDGER;
-use super::{fallible, start};
+use super::seat::Seat;
+use super::{fallible, owners, refused, start};
 
 /// Whether it was said that the budget is exceeded, and only observed.
 static OBSERVED: AtomicBool = AtomicBool::new(false);
@@ -68,15 +72,54 @@ pub(super) fn charge(config: &Config, entry: Entry, bytes: usize, layout: Layout
     record.asked_align.store(layout.align(), Relaxed);
     match LEDGER.charge_diverted(&record.slot, bytes as isize) {
         Ok(()) => Admit::Inner,
-        Err(refusal) => refused(record, refusal, bytes, layout),
+        Err(refusal) => refused(Some(&record.slot), None, refusal, bytes, layout),
     }
+}
+
+/// Goes on with a charge to a cluster's account that left the fast path.
+#[cold]
+#[inline(never)]
+pub(super) fn charge_inside(seat: &'static Seat, bytes: usize, layout: Layout) -> Admit {
+    let record = record();
+    terminate::pass_gate();
+    ready(record);
+    seat.slot.set_stack_limit(record.slot.stack_limit());
+    let result = LEDGER.charge_diverted(&seat.slot, bytes as isize);
+    match result {
+        Ok(()) if owners::fits(layout.size()) => Admit::Inner,
+        Ok(()) => {
+            let (size, align) = (layout.size(), layout.align());
+            refused::inner_refused_inside(Some(seat), seat.block(), bytes, size, align);
+            Admit::Null
+        }
+        Err(refusal) => refused(Some(&seat.slot), seat.block(), refusal, bytes, layout),
+    }
+}
+
+/// Charges a cluster's account by a thread that has no seat in it, for a block that grows.
+pub(super) fn charge_centrally(owner: &'static Block, bytes: usize, layout: Layout) -> Admit {
+    terminate::pass_gate();
+    match LEDGER.charge_account(&owner.account, bytes as isize) {
+        Ok(()) => Admit::Inner,
+        Err(refusal) => refused(None, Some(owner), refusal, bytes, layout),
+    }
+}
+
+/// Compares the configuration of a `FailFast` that may be another one with the process's.
+#[cold]
+pub(super) fn agree(config: &Config, asks: u64) {
+    start::agree(config, asks);
 }
 
 /// Enters a charge in `avail`, for a call that has not been on the fast path.
 fn enter(record: &Record, bytes: usize) {
+    enter_in(&record.slot, bytes);
+}
+
+fn enter_in(slot: &Slot, bytes: usize) {
     // What `charge_diverted` expects, the light fence included; its answer is found again there.
     let light = || LEDGER.machine().light();
-    let _ = record.slot.charge_hot(bytes as isize, stack_pointer(), light);
+    let _ = slot.charge_hot(bytes as isize, stack_pointer(), light);
 }
 
 /// Whether a call that frees may go on to the inner allocator; what left the fast path has entered
@@ -120,9 +163,16 @@ fn ready(record: &'static Record) {
     stack::judge(record, stack_pointer());
 }
 
-/// The ledger refused.
+/// The ledger refused a charge of `slot`, or a central one of the cluster `which`.
 #[cold]
-fn refused(record: &'static Record, refusal: Refusal, bytes: usize, layout: Layout) -> Admit {
+fn refused(
+    slot: Option<&Slot>,
+    which: Which,
+    refusal: Refusal,
+    bytes: usize,
+    layout: Layout,
+) -> Admit {
+    let record = record();
     let (figures, cause) = match refusal {
         // More than the address space holds, with no budget: the inner allocator would refuse it.
         Refusal::OverBudget(f) if f.budget == UNLIMITED => (f, Cause::AllocatorRefused),
@@ -131,16 +181,24 @@ fn refused(record: &'static Record, refusal: Refusal, bytes: usize, layout: Layo
     };
     let death = death(cause, bytes, layout.align(), figures);
     if cause != Cause::AllocatorRefused && start::settings().mode == Mode::Observe {
+        let short = budgets::of(&figures);
         // ORDER: Relaxed. Whoever is first says it, for all.
-        if !OBSERVED.swap(true, Relaxed) {
+        if !short.map_or(&OBSERVED, |block| &block.observed).swap(true, Relaxed) {
             terminate::observe(&death);
         }
-        LEDGER.set_root_budget(UNLIMITED);
-        enter(record, bytes);
-        // Without a budget only a request beyond the address space is refused, here as above.
-        return match LEDGER.charge_diverted(&record.slot, bytes as isize) {
+        LEDGER.lift_budget(clusters::account(short));
+        // Without a budget only a request beyond the address space is refused, here as above; or
+        // one by a cluster further up.
+        let again = match slot {
+            Some(slot) => {
+                enter_in(slot, bytes);
+                LEDGER.charge_diverted(slot, bytes as isize)
+            }
+            None => LEDGER.charge_account(clusters::account(which), bytes as isize),
+        };
+        return match again {
             Ok(()) => Admit::Inner,
-            Err(refusal) => refused(record, refusal, bytes, layout),
+            Err(refusal) => refused(slot, which, refusal, bytes, layout),
         };
     }
     if fallible::is_inside(record) {
@@ -150,68 +208,31 @@ fn refused(record: &'static Record, refusal: Refusal, bytes: usize, layout: Layo
     terminate::terminate(&death)
 }
 
-fn death(cause: Cause, requested: usize, align: usize, figures: Figures) -> Death<'static> {
+pub(super) fn death(
+    cause: Cause,
+    requested: usize,
+    align: usize,
+    figures: Figures,
+) -> Death<'static> {
     Death {
         cause,
         requested,
         align,
-        account: root_account(figures),
+        account: account_of(figures),
         stack: None,
         message: None,
         context: ptr::null_mut(),
     }
 }
 
-/// The root's account, for a report. The budget is the one configured, even when it is lifted.
-pub(super) fn root_account(figures: Figures) -> Account {
-    Account::new("root", figures.live as usize, figures.peak as usize, start::root_budget())
-}
-
-/// The inner allocator returned null for a charge that the record remembers.
-#[cold]
-#[inline(never)]
-pub(super) fn inner_refused() -> *mut u8 {
-    let record = record();
-    // ORDER: Relaxed, both. The thread's own words.
-    let (bytes, align) = (record.asked_size.load(Relaxed), record.asked_align.load(Relaxed));
-    refused_by_inner(record, bytes, bytes, align)
-}
-
-/// The same for a block that was to grow to `new_size`.
-#[cold]
-#[inline(never)]
-pub(super) fn inner_refused_growth(new_size: usize) -> *mut u8 {
-    let record = record();
-    // ORDER: Relaxed, both. The thread's own words.
-    let (bytes, align) = (record.asked_size.load(Relaxed), record.asked_align.load(Relaxed));
-    refused_by_inner(record, bytes, new_size, align)
-}
-
-/// The same for a block that was to shrink: nothing was charged, and nothing is refunded.
-#[cold]
-#[inline(never)]
-pub(super) fn inner_refused_shrink(new_size: usize, align: usize) -> *mut u8 {
-    refused_by_inner(record(), 0, new_size, align)
-}
-
-fn refused_by_inner(
-    record: &'static Record,
-    charged: usize,
-    requested: usize,
-    align: usize,
-) -> *mut u8 {
-    let errno = sys::process::errno();
-    // A shrink has charged nothing; and it may be the first call of a thread that is not armed.
-    if charged != 0 {
-        LEDGER.uncharge(&record.slot, charged as isize);
-    }
-    let figures = LEDGER.figures();
-    if fallible::is_inside(record) {
-        fallible::note(record, Cause::AllocatorRefused, requested, align, figures);
-        sys::process::set_errno(errno); // The inner allocator's, as if we were not there.
-        return ptr::null_mut();
-    }
-    terminate::terminate(&death(Cause::AllocatorRefused, requested, align, figures))
+/// The account that figures are of, for a report. The budget is the one configured, even when it is
+/// lifted.
+pub(super) fn account_of(figures: Figures) -> Account {
+    let root = || {
+        let (live, peak) = (figures.live as usize, figures.peak as usize);
+        Account::new("root", live, peak, start::root_budget())
+    };
+    budgets::of(&figures).map_or_else(root, |block| block.report(figures))
 }
 
 /// A block for the dying thread.

@@ -18,10 +18,11 @@ use core::ffi::c_void;
 use core::fmt::Write as _;
 use core::mem::MaybeUninit;
 
-use crate::config::{self, Config, Settings, Source};
+use crate::config::{self, Config, Limit, Settings, Source};
 use crate::ledger::UNLIMITED;
+use crate::report::Account;
 use crate::report::writer::FixedWriter;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 use crate::sys::thread::{AtThreadEnd, step_aside};
 use crate::sys::{exit, file, membarrier, process};
 use crate::thread::{Record, Stage, record};
@@ -29,7 +30,8 @@ use crate::{stack, terminate};
 
 use super::fork;
 use super::machine::LEDGER;
-use super::slow::root_account;
+use super::slow::account_of;
+use super::{budgets, clusters, entered};
 
 /// What programs exit with that are told something impossible: EX_CONFIG of sysexits(3).
 const EX_CONFIG: i32 = 78;
@@ -40,6 +42,10 @@ const STDERR: i32 = 2;
 const DONE: u32 = u32::MAX;
 
 static STATE: AtomicU32 = AtomicU32::new(0);
+/// The root's budget as it was set; the ledger has none once it was exceeded and only observed.
+static ROOT_BUDGET: AtomicUsize = AtomicUsize::new(UNLIMITED as usize);
+/// Which of the names that have a budget a cluster was made of, a bit each, in their order.
+static MATCHED: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 static SETTINGS: Once = Once(UnsafeCell::new(MaybeUninit::uninit()));
 /// The digest of the configuration that is the process's; zero while there is none.
 static AGREED: AtomicU64 = AtomicU64::new(0);
@@ -125,6 +131,7 @@ fn set_up(config: &Config) {
     }
     let settings = &*settings;
     LEDGER.set_root_budget(to_budget(settings.budget_bytes));
+    note_root_budget(to_budget(settings.budget_bytes));
     if !membarrier::register() {
         LEDGER.set_fenced();
     }
@@ -135,7 +142,7 @@ fn set_up(config: &Config) {
             process::exit_now(EX_CONFIG);
         }
     }
-    terminate::account_from(|| root_account(LEDGER.figures_without_waiting()));
+    terminate::accounts_from(current_account, budgets::report_others);
     stack::arm_process(settings);
     if !fork::install() {
         say(b"failfast: warning: no room for fork handlers: a forked child's account starts too \
@@ -178,15 +185,37 @@ pub(super) fn settings() -> &'static Settings {
 }
 
 /// Whether the process has a `FailFast` that has been reached.
-pub(super) fn is_installed() -> bool {
+pub(crate) fn is_installed() -> bool {
     // ORDER: Acquire, as in `ensure`.
     STATE.load(Acquire) == DONE
 }
 
-/// The root's budget, as configured.
+/// The account of the cluster that this thread is in, for a report.
+fn current_account() -> Account {
+    account_of(LEDGER.figures_without_waiting(clusters::account(entered::current())))
+}
+
+/// The root's budget, as it was set.
 pub(super) fn root_budget() -> Option<usize> {
-    let bytes = settings().budget_bytes;
-    (to_budget(bytes) != UNLIMITED).then_some(bytes)
+    // ORDER: Relaxed. A number.
+    Some(ROOT_BUDGET.load(Relaxed)).filter(|&bytes| bytes != UNLIMITED as usize)
+}
+
+/// Notes what the root's budget is.
+pub(super) fn note_root_budget(bytes: isize) {
+    ROOT_BUDGET.store(bytes as usize, Relaxed); // ORDER: Relaxed. As above.
+}
+
+/// The budget that was asked for by name, for clusters that are called so.
+pub(crate) fn budget_by_name(name: &str) -> Option<Limit> {
+    let (limit, _) = settings().cluster_budgets.get(name)?;
+    let names = settings().cluster_budgets.names();
+    for (place, _) in names.enumerate().filter(|(_, (known, _))| *known == name.as_bytes()) {
+        if let Some(word) = MATCHED.get(place / 64) {
+            word.fetch_or(1 << (place % 64), Relaxed); // ORDER: Relaxed. Read at exit.
+        }
+    }
+    Some(limit)
 }
 
 /// Whether what asks for this has not been found to ask for what the process has.
@@ -217,7 +246,12 @@ pub(super) fn agree(config: &Config, asks: u64) {
 /// Says, when the program ends, which cluster budgets were for nobody: the names of clusters are
 /// not known before, so a misspelt one could not be told at start.
 extern "C" fn say_unmatched() {
-    for (name, source) in settings().cluster_budgets.names() {
+    for (place, (name, source)) in settings().cluster_budgets.names().enumerate() {
+        // ORDER: Relaxed. Only the one who exits looks.
+        let word = MATCHED.get(place / 64).map_or(u64::MAX, |word| word.load(Relaxed));
+        if word >> (place % 64) & 1 != 0 {
+            continue;
+        }
         let set_by = match source {
             Source::Environment => "FAILFAST_CLUSTER_BUDGETS",
             _ => "FailFast::cluster_budgets",
@@ -254,6 +288,7 @@ pub(super) fn arrive(record: &'static Record) {
 /// A thread's end: gives everything back. Destructors that come later settle centrally.
 unsafe extern "C" fn depart(_: *mut c_void) {
     let record = record();
+    entered::depart(record);
     LEDGER.retire(&record.slot);
     stack::disarm_thread(record);
     record.set_stage(Stage::Left);

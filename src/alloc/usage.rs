@@ -2,8 +2,8 @@
 //!
 //! Layer 6.  Plane: data.
 
-use super::machine::LEDGER;
-use super::start;
+use super::clusters::Which;
+use super::{budgets, start};
 
 /// What a cluster uses, in bytes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -42,9 +42,15 @@ pub struct Usage {
 /// assert_eq!(usage().live - before, kept.len());
 /// ```
 pub fn usage() -> Usage {
+    of(None)
+}
+
+/// What a cluster uses.
+pub(crate) fn of(which: Which) -> Usage {
     if !start::is_installed() {
         return Usage::default();
     }
-    let figures = LEDGER.figures();
-    Usage { live: figures.live as usize, peak: figures.peak as usize, budget: start::root_budget() }
+    let figures = budgets::figures(which);
+    let budget = which.map_or_else(start::root_budget, |block| block.budget());
+    Usage { live: figures.live as usize, peak: figures.peak as usize, budget }
 }

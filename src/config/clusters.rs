@@ -52,7 +52,6 @@ impl ClusterBudgets {
     }
 
     /// The budget for clusters called `name`, and who set it. Percent are of the parent's budget.
-    #[cfg_attr(not(any(test, fuzzing)), expect(dead_code, reason = "until there are clusters"))]
     pub(crate) fn get(&self, name: &str) -> Option<(Limit, Source)> {
         let entry = self.entries().find(|entry| entry.name.bytes() == name.as_bytes());
         let in_code = || {
@@ -148,7 +147,7 @@ impl Objection<'_> {
     }
 }
 
-fn check_name(name: &[u8]) -> Result<(), Fault> {
+pub(super) fn check_name(name: &[u8]) -> Result<(), Fault> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if name == b"root" {
         return Err(ROOT);

@@ -42,6 +42,16 @@ mod tests;
 
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::resolve::{World, resolve};
+
+/// Whether a cluster may be called so.
+pub(crate) fn is_cluster_name(name: &str) -> bool {
+    clusters::check_name(name.as_bytes()).is_ok()
+}
+
+/// What is wrong with a cluster's budget, if something is.
+pub(crate) fn check_cluster_limit(limit: Limit) -> Result<(), &'static str> {
+    value::check_cluster_limit(limit).map(|_| ()).map_err(|fault| fault.what)
+}
 pub(crate) use self::{
     asked::{Config, complain_of_second},
     resolve::resolve_here,

@@ -7,7 +7,7 @@ use core::cmp::{max, min};
 use super::account::Account;
 use super::machine::Machine;
 use super::mutant::{Mutant, mutant};
-use super::slot::{FROZEN, List, Slot, State, bump};
+use super::slot::{FROZEN, Slot, State, bump};
 use crate::sync::{AtomicBool, Ordering::*, fence};
 
 /// The first lease of a thread, beyond its need: small, because `peak` counts leases.
@@ -21,8 +21,8 @@ const FOLD_MIN: isize = if cfg!(loom) { 64 } else { 16 << 10 };
 pub(crate) struct Ledger<M> {
     pub(super) machine: M,
     pub(super) root: Account,
-    /// The live slots. Lock.
-    pub(super) slots: List,
+    /// Whether blocks may have other owners than the root. Never unset.
+    pub(super) has_clusters: AtomicBool,
     /// There is no heavy fence: owners fence, each charge, and the recaller need not.
     pub(super) fenced: AtomicBool,
 }
@@ -37,26 +37,43 @@ pub(crate) enum Refusal {
 }
 
 /// An account's figures at one instant, in bytes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Figures {
     pub(crate) live: isize,
     pub(crate) peak: isize,
     /// [`super::UNLIMITED`] where there is none.
     pub(crate) budget: isize,
+    /// Whose they are. Only to be compared, unless its owner knows that it is alive.
+    pub(crate) of: *const Account,
+}
+
+impl Refusal {
+    /// The figures of the account that lacked room.
+    pub(crate) fn figures(&self) -> &Figures {
+        let (Self::OverBudget(figures) | Self::Unsettled(figures)) = self;
+        figures
+    }
+
+    /// The account itself. Lock, held since the refusal.
+    pub(super) fn account(&self) -> Option<&Account> {
+        // SAFETY: under the lock under which it was refused no account ends.
+        unsafe { self.figures().of.as_ref() }
+    }
 }
 
 impl<M: Machine> Ledger<M> {
     /// A ledger with a root account that has no budget. `fenced`: there is no heavy fence.
     #[cfg(not(loom))]
     pub(crate) const fn new(machine: M) -> Self {
-        Self { machine, root: Account::root(), slots: List::new(), fenced: AtomicBool::new(false) }
+        let (has_clusters, fenced) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { machine, root: Account::root(), has_clusters, fenced }
     }
 
     /// As above, in a model.
     #[cfg(loom)]
     pub(crate) fn new(machine: M, fenced: bool) -> Self {
-        let fenced = AtomicBool::new(fenced);
-        Self { machine, root: Account::root(), slots: List::new(), fenced }
+        let (has_clusters, fenced) = (AtomicBool::new(false), AtomicBool::new(fenced));
+        Self { machine, root: Account::root(), has_clusters, fenced }
     }
 
     /// The machine.
@@ -66,7 +83,6 @@ impl<M: Machine> Ledger<M> {
     }
 
     /// The root's account.
-    #[cfg(loom)]
     pub(crate) fn root(&self) -> &Account {
         &self.root
     }
@@ -165,7 +181,7 @@ impl<M: Machine> Ledger<M> {
         let account = slot.account(&self.root);
         if account.room() < need {
             slot.share.set(0);
-            self.recall(slot, need, credit + bytes)?;
+            self.make_room(slot, account, need, credit + bytes)?;
         }
         account.upward().for_each(Account::note_peak); // Nothing may come of it: see `uncharge`.
         account.lease(need);
@@ -211,7 +227,7 @@ impl<M: Machine> Ledger<M> {
         if slot.state() == State::New {
             slot.set_state(State::Live);
             // SAFETY: the thread's record lives until its end, and `retire` unlinks the slot then.
-            unsafe { self.slots.link(slot) };
+            unsafe { slot.account(&self.root).link(slot) };
         }
         let bias = if slot.state() == State::Live { max(FOLD_MIN, slot.share.get()) } else { 0 };
         slot.taken.set(0);
@@ -233,8 +249,7 @@ impl<M: Machine> Ledger<M> {
         }
         let account = slot.account(&self.root);
         let share = (2 * slot.share.get()).clamp(SHARE_MIN, SHARE_MAX);
-        // A fair part of the room: the other threads must find some, or they recall.
-        let fair = account.room() / (2 * (self.slots.len() + 1));
+        let fair = max(account.fair_share(), 0);
         let delta = match credit {
             _ if credit > 2 * share && !cfg!(loom) => share - credit,
             _ if credit < share => min(share - credit, fair),
@@ -256,6 +271,9 @@ impl<M: Machine> Ledger<M> {
             slot.avail.store(0, Relaxed);
         }
         slot.parked.store(slot.avail.load(Relaxed), Relaxed);
+        if !cfg!(loom) {
+            slot.free_limit.store(self.free_limit(slot), Relaxed); // Constant in a model.
+        }
         if credit >= 0 || mutant(Mutant::ThawInDebt) {
             self.thaw(slot);
         }
@@ -267,13 +285,52 @@ impl<M: Machine> Ledger<M> {
         }
         // ORDER: Relaxed, all: the owner's own view of its own slot, changed under the lock.
         slot.frozen.store(0, Relaxed);
-        slot.limit.store(self.thawed_limit(slot), Relaxed);
+        self.put_limit_back(slot);
+    }
+
+    /// Puts the limits of charges in force. By the owner; or the owner as the lock's holder.
+    fn put_limit_back(&self, slot: &Slot) {
+        let limit = self.thawed_limit(slot);
+        if !cfg!(loom) {
+            // ORDER: Relaxed. For growth a cluster's existence is one more reason to divert.
+            slot.grow_limit.store(max(limit, self.free_limit(slot)), Relaxed);
+        }
+        slot.set_limit(limit);
+    }
+
+    /// The stack pointer below which a refund leaves the fast path.
+    fn free_limit(&self, slot: &Slot) -> usize {
+        // ORDER: Relaxed, both. Set under the lock, or before this thread could get to know of a
+        // cluster's block; the second is the owner's word.
+        if self.has_clusters.load(Relaxed) { FROZEN } else { slot.stack_limit.load(Relaxed) }
     }
 
     fn thawed_limit(&self, slot: &Slot) -> usize {
         // ORDER: Relaxed. Owner's words.
         let diverted = self.is_fenced() || slot.inside.load(Relaxed) != 0;
         if diverted { FROZEN } else { slot.stack_limit.load(Relaxed) }
+    }
+
+    /// Takes back a charge, entered in `avail`, that belongs to another slot. Never a raise of
+    /// `avail` outside the lock: a recaller may be looking at it.
+    pub(crate) fn cancel(&self, slot: &Slot, bytes: isize) {
+        // ORDER: Relaxed, both. The owner's own words.
+        if slot.inside.load(Relaxed) != 0 {
+            slot.restore(bytes);
+        } else if slot.avail.load(Relaxed) >= 0 {
+            if slot.refund(bytes) {
+                self.fold(slot);
+            }
+        } else {
+            self.publish(slot, bytes);
+            self.machine.locked(|| {
+                // ORDER: Relaxed, both. As in `charge_cold`.
+                slot.pending.fetch_sub(bytes, Relaxed);
+                let credit = self.absorb(slot) + bytes;
+                slot.avail.store(credit, Relaxed);
+                self.settle(slot);
+            });
+        }
     }
 
     /// Ends a slot: folds it, gives everything back, unlinks it. Later charges and refunds, by the
@@ -292,29 +349,27 @@ impl<M: Machine> Ledger<M> {
             slot.freed.store(0, Relaxed);
             self.settle(slot);
             if was != State::Dead {
-                self.slots.unlink(slot);
+                slot.account(&self.root).unlink(slot);
             }
         });
     }
 
     /// The thread enters a cluster: its root slot's credit is set aside, since its charges touch
     /// `avail` before they see that they do not belong there.
-    #[cfg_attr(not(loom), expect(dead_code, reason = "until there are clusters to enter"))]
     pub(crate) fn enter(&self, root_slot: &Slot) {
         // ORDER: Relaxed; the Release of `inside` publishes it to `slack`.
         root_slot.parked.store(root_slot.avail.load(Relaxed), Relaxed);
         root_slot.inside.store(1, Release);
-        root_slot.limit.store(FROZEN, Relaxed);
+        root_slot.set_limit(FROZEN);
         self.crossed(root_slot);
     }
 
     /// The thread leaves its outermost cluster.
-    #[cfg_attr(not(loom), expect(dead_code, reason = "until there are clusters to leave"))]
     pub(crate) fn leave(&self, root_slot: &Slot) {
         // ORDER: Release, with the Acquire in `slack`: what `avail` was restored to is visible.
         root_slot.inside.store(0, Release);
         // ORDER: Relaxed. May overwrite a recaller's freeze; then `crossed` sees `frozen`.
-        root_slot.limit.store(self.thawed_limit(root_slot), Relaxed);
+        self.put_limit_back(root_slot);
         self.crossed(root_slot);
     }
 

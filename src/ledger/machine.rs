@@ -33,4 +33,8 @@ pub(crate) trait Machine {
     /// Lets another thread go on that is a few instructions away from publishing its charge.
     /// `false` if it never may: somebody is ending the process.
     fn wait_for_owner(&self, round: u32) -> bool;
+
+    /// Tells whoever waits for it that live bytes have crossed a soft budget. Under the lock: it
+    /// must not wait, nor allocate.
+    fn crossed(&self) {}
 }

@@ -42,6 +42,8 @@
 //! The models in `models` run this code under loom; `mutant` lists what each safeguard is for.
 
 mod account;
+#[cfg_attr(loom, allow(dead_code, reason = "models have fixed clusters"))]
+mod clusters;
 mod cold;
 mod machine;
 #[cfg(all(loom, test))]
@@ -52,7 +54,7 @@ pub(crate) mod oracle;
 mod recall;
 mod slot;
 
-pub(crate) use account::UNLIMITED;
+pub(crate) use account::{Account, UNLIMITED};
 #[cfg(not(loom))]
 pub(crate) use cold::Figures;
 pub(crate) use cold::{Ledger, Refusal};

@@ -82,7 +82,7 @@ pub fn play(data: &[u8]) {
             _ => ledger.retire(slot),
         }
         most = most.max(live);
-        let figures = ledger.figures();
+        let figures = ledger.figures_in(ledger.root());
         assert_eq!(figures.live, live);
         assert!(figures.peak >= most && figures.peak <= budget, "{figures:?}");
     }

@@ -11,6 +11,8 @@ use super::account::Account;
 use super::cold::{Figures, Ledger, Refusal};
 use super::machine::Machine;
 use super::mutant::{Mutant, mutant};
+#[cfg(not(loom))]
+use super::slot::State;
 use super::slot::{FROZEN, Slot};
 use crate::sync::{Ordering::*, fence};
 
@@ -19,27 +21,52 @@ use crate::sync::{Ordering::*, fence};
 const UNPUBLISHED_TRIES: u32 = if cfg!(loom) { 1 } else { 16 };
 
 impl<M: Machine> Ledger<M> {
-    /// Makes room for `need` bytes in the account of `slot` and all its ancestors, out of what
-    /// other slots do not use. `own` is the credit that `slot` itself had before its charge.
-    pub(super) fn recall(&self, slot: &Slot, need: isize, own: isize) -> Result<(), Refusal> {
-        let account = slot.account(&self.root);
+    /// Makes room for `need` bytes in `account` and all its ancestors, out of what other slots do
+    /// not use. `me` is the caller's slot, or null, and `own` the credit that it had before its
+    /// charge. Crosses soft budgets that are in the way.
+    pub(super) fn make_room(
+        &self,
+        me: *const Slot,
+        account: &Account,
+        need: isize,
+        own: isize,
+    ) -> Result<(), Refusal> {
+        while account.room() < need {
+            let Err(refusal) = self.recall(me, account, need, own) else { break };
+            let is_crossed = refusal.account().is_some_and(|short| short.cross(need));
+            if !is_crossed {
+                return Err(refusal);
+            }
+            self.machine.crossed();
+        }
+        Ok(())
+    }
+
+    /// The same, once: up to the first soft budget or budget that lacks room.
+    fn recall(
+        &self,
+        me: *const Slot,
+        account: &Account,
+        need: isize,
+        own: isize,
+    ) -> Result<(), Refusal> {
         let Some(top) = account.upward().filter(|a| a.own_room() < need).last() else {
             return Ok(());
         };
-        if let Some(short) = account.upward().find(|a| a.budget() < need) {
+        if let Some(short) = account.upward().find(|a| a.bound() < need) {
             return Err(Refusal::OverBudget(self.figures_of(short, own)));
         }
         let top = if mutant(Mutant::OwnClusterOnly) { account } else { top };
         // 1. What is freed already needs no freeze, and no fence.
-        self.harvest(slot, top);
+        self.harvest(me, top);
         if account.room() >= need {
             return Ok(());
         }
         // 2. Nobody charges on the fast path from here on.
-        let seen = self.freeze(slot, top);
-        self.collect(slot, top);
-        if self.shortest(slot, account, need).is_none() {
-            self.take(slot, top);
+        let seen = self.freeze(me, top);
+        self.collect(me, top);
+        if self.shortest(me, account, need).is_none() {
+            self.take(me, top);
             return Ok(());
         }
         if !seen {
@@ -47,27 +74,41 @@ impl<M: Machine> Ledger<M> {
             if !self.machine.handshake() {
                 return Err(Refusal::Unsettled(self.figures_of(top, own)));
             }
-            self.slots.iter().for_each(|v| v.unacked.set(0));
-            self.collect(slot, top);
+            self.root.all_slots().for_each(|v| v.unacked.set(0));
+            self.collect(me, top);
         }
-        match self.shortest(slot, account, need) {
+        match self.shortest(me, account, need) {
             None => {
-                self.take(slot, top);
+                self.take(me, top);
                 Ok(())
             }
-            Some(short) => Err(Refusal::OverBudget(self.collected_figures(slot, short, own))),
+            Some(short) => Err(Refusal::OverBudget(self.collected_figures(me, short, own))),
         }
     }
 
-    /// The linked slots, other than `slot`, that charge `top` or a descendant of it.
-    fn others<'a>(&'a self, slot: &'a Slot, top: &'a Account) -> impl Iterator<Item = &'a Slot> {
-        let within = move |v: &&Slot| v.account(&self.root).is_within(top);
-        self.slots.iter().filter(move |v| !ptr::eq(*v, slot)).filter(within)
+    /// Takes back all credit that lies unused in the slots of `account` and its descendants, so
+    /// that what is leased is what is live. `false` if some could not be seen. Lock.
+    pub(super) fn gather(&self, account: &Account) -> bool {
+        let nobody = ptr::null();
+        if !self.freeze(nobody, account) {
+            if !self.machine.handshake() {
+                return false;
+            }
+            self.root.all_slots().for_each(|v| v.unacked.set(0));
+        }
+        self.collect(nobody, account);
+        self.take(nobody, account);
+        true
+    }
+
+    /// The linked slots, other than `me`, that charge `top` or a descendant of it.
+    fn others<'a>(&self, me: *const Slot, top: &'a Account) -> impl Iterator<Item = &'a Slot> {
+        top.all_slots().filter(move |v| !ptr::eq(*v, me))
     }
 
     /// Returns to the room what others have freed.
-    fn harvest(&self, slot: &Slot, top: &Account) {
-        for v in self.others(slot, top) {
+    fn harvest(&self, me: *const Slot, top: &Account) {
+        for v in self.others(me, top) {
             self.harvest_one(v);
         }
     }
@@ -79,67 +120,80 @@ impl<M: Machine> Ledger<M> {
     }
 
     /// Freezes the others, and passes the heavy fence. `false`: some of them may not have seen it.
-    fn freeze(&self, slot: &Slot, top: &Account) -> bool {
+    fn freeze(&self, me: *const Slot, top: &Account) -> bool {
+        self.freeze_each(me, || self.others(me, top))
+    }
+
+    /// Freezes slots, and passes the heavy fence. `false`: some of them may not have seen it.
+    pub(super) fn freeze_each<'a, I>(&self, me: *const Slot, all: impl Fn() -> I) -> bool
+    where
+        I: Iterator<Item = &'a Slot>,
+    {
         // ORDER: Relaxed, all stores here; the fences order them.
-        self.others(slot, top).for_each(|v| v.frozen.store(1, Relaxed));
+        all().for_each(|v| v.frozen.store(1, Relaxed));
         if !mutant(Mutant::NoLocalFence) {
             // ORDER: SeqCst, with the ones in `frozen_after_fence` and `crossed`: an owner that
             // puts its limit back after our store sees `frozen`.
             fence(SeqCst);
         }
-        self.others(slot, top).for_each(|v| v.limit.store(FROZEN, Relaxed));
+        all().for_each(|v| v.set_limit(FROZEN));
         if self.is_fenced() {
-            return self.others(slot, top).all(|v| v.unacked.get() == 0);
+            return all().all(|v| v.unacked.get() == 0);
         }
         // ORDER: the heavy half, with the light one in `Slot::charge_hot`.
         self.machine.heavy() || {
-            self.heavy_failed(slot);
+            self.heavy_failed(me);
             false
         }
     }
 
     /// The kernel has begun to refuse the heavy fence. Every slot, of whatever cluster, is frozen,
     /// and nothing is taken from it before its owner has passed here; from then on owners fence.
-    fn heavy_failed(&self, slot: &Slot) {
+    fn heavy_failed(&self, me: *const Slot) {
         // ORDER: Relaxed, all here. An owner sees the freeze in its own time; until then it is
         // `unacked`, and only `handshake` may hurry it.
-        for v in self.others(slot, &self.root) {
+        for v in self.others(me, &self.root) {
             v.unacked.set(1);
             v.frozen.store(1, Relaxed);
-            v.limit.store(FROZEN, Relaxed);
+            v.set_limit(FROZEN);
         }
         self.fenced.store(true, Relaxed);
     }
 
     /// One collect: every `avail` first, every `freed` after. The other order would count bytes as
     /// live twice that were freed and charged again meanwhile.
-    fn collect(&self, slot: &Slot, top: &Account) {
+    fn collect(&self, me: *const Slot, top: &Account) {
         if mutant(Mutant::FreedFirst) {
-            self.harvest(slot, top);
+            self.harvest(me, top);
         }
-        for v in self.others(slot, top) {
+        for v in self.others(me, top) {
             let hidden = v.unacked.get() != 0 && !mutant(Mutant::TakeUnfenced);
             v.found.set(if hidden { 0 } else { self.slack(v, true) });
         }
         if !mutant(Mutant::FreedFirst) {
-            self.harvest(slot, top);
+            self.harvest(me, top);
         }
     }
 
     /// The innermost account that lacks room for `need` even with all that was found.
-    fn shortest<'a>(&self, slot: &Slot, account: &'a Account, need: isize) -> Option<&'a Account> {
-        account.upward().find(|a| a.own_room() + self.found_in(slot, a) < need)
+    fn shortest<'a>(
+        &self,
+        me: *const Slot,
+        account: &'a Account,
+        need: isize,
+    ) -> Option<&'a Account> {
+        account.upward().find(|a| a.own_room() + self.found_in(me, a) < need)
     }
 
     /// What the last collect found in the slots of `account` and its descendants.
-    fn found_in(&self, slot: &Slot, account: &Account) -> isize {
-        self.others(slot, account).map(|v| v.found.get()).sum()
+    fn found_in(&self, me: *const Slot, account: &Account) -> isize {
+        self.others(me, account).map(|v| v.found.get()).sum()
     }
 
     /// Takes all that was found: the surplus goes to the room, where the next request finds it
     /// without another fence.
-    fn take(&self, slot: &Slot, top: &Account) {
-        for v in self.others(slot, top) {
+    fn take(&self, me: *const Slot, top: &Account) {
+        for v in self.others(me, top) {
             let found = v.found.get();
             v.taken.add(found);
             v.share.set(0);
@@ -190,56 +244,38 @@ impl<M: Machine> Ledger<M> {
     }
 
     /// Figures after a collect that led to a refusal: live at an instant inside the request.
-    fn collected_figures(&self, slot: &Slot, short: &Account, own: isize) -> Figures {
-        self.with_live(short, short.leased() - self.found_in(slot, short) - max(own, 0))
+    fn collected_figures(&self, me: *const Slot, short: &Account, own: isize) -> Figures {
+        self.with_live(short, short.leased() - self.found_in(me, short) - max(own, 0))
     }
 
     /// Figures without a freeze: exact while the other threads are at rest, and never more live
     /// than leased. `own` is the credit of the calling thread.
-    fn figures_of(&self, account: &Account, own: isize) -> Figures {
-        let unused: isize = self
-            .slots
-            .iter()
-            .filter(|v| v.account(&self.root).is_within(account))
-            .map(|v| max(self.slack(v, false), 0) + max(v.unbooked(), 0))
-            .sum();
+    pub(super) fn figures_of(&self, account: &Account, own: isize) -> Figures {
+        let unused: isize =
+            account.all_slots().map(|v| max(self.slack(v, false), 0) + max(v.unbooked(), 0)).sum();
         self.with_live(account, account.leased() - unused - max(own, 0))
     }
 
-    fn with_live(&self, account: &Account, live: isize) -> Figures {
+    pub(super) fn with_live(&self, account: &Account, live: isize) -> Figures {
         let live = max(live, 0);
-        Figures { live, peak: max(account.peak(), live), budget: account.budget() }
-    }
-
-    /// The root's figures.
-    pub(crate) fn figures(&self) -> Figures {
-        self.machine.locked(|| self.figures_of(&self.root, 0))
-    }
-
-    /// The root's figures for a report, from whoever must not wait. If the lock is held, what is
-    /// leased bounds what is live from above.
-    #[cfg(not(loom))]
-    pub(crate) fn figures_without_waiting(&self) -> Figures {
-        let exact = self.machine.try_locked(|| self.figures_of(&self.root, 0));
-        exact.unwrap_or_else(|| self.with_live(&self.root, self.root.leased()))
-    }
-
-    /// Sets the root's budget: before the first charge, or to lift it.
-    #[cfg(not(loom))]
-    pub(crate) fn set_root_budget(&self, bytes: isize) {
-        self.machine.locked(|| self.root.set_budget(bytes));
+        let peak = max(account.peak(), live);
+        Figures { live, peak, budget: account.budget(), of: account }
     }
 
     /// In a forked child, the lock held since before the fork: the other threads are gone. What
     /// they had not used goes back; a charge in flight counts as made, as its block may be.
+    /// `is_mine` says which slots are the surviving thread's, told whether they are the root's.
     #[cfg(not(loom))]
-    pub(crate) fn forked(&self, survivor: &Slot) {
-        for v in self.slots.iter() {
-            if !ptr::eq(v, survivor) {
-                let credit = self.slack(v, false) + v.unbooked();
-                v.account(&self.root).lease(-min(credit, v.account(&self.root).leased()));
-                self.slots.unlink(v);
+    pub(crate) fn forked(&self, is_mine: impl Fn(&Slot, bool) -> bool) {
+        for v in self.root.all_slots() {
+            let account = v.account(&self.root);
+            if is_mine(v, ptr::eq(account, &self.root)) {
+                continue;
             }
+            let credit = self.slack(v, false) + v.unbooked();
+            account.lease(-min(credit, account.leased()));
+            account.unlink(v);
+            v.set_state(State::Dead);
         }
     }
 }

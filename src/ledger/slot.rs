@@ -11,7 +11,8 @@
 //! | `avail` | its owner, by one `sub` | only falls, except under the lock |
 //! | `freed` | its owner, by one `add` | only rises, except under the lock |
 //! | `limit` | the lock's holder; the owner at a cluster's border | stack limit, or `FROZEN` |
-//! | `free_limit` | the lock's holder | stack limit |
+//! | `free_limit` | the lock's holder | stack limit; `FROZEN` in all once a cluster was made |
+//! | `grow_limit` | as `limit` | `limit`; `FROZEN` in all once a cluster was made |
 //! | `pending` | its owner, on the cold path | falls only under the lock |
 //! | `frozen`, `inside`, `parked` | see there | |
 //!
@@ -63,6 +64,8 @@ pub(crate) struct Slot {
     pub(super) limit: AtomicUsize,
     /// A stack pointer below this leaves the fast path of a refund.
     pub(super) free_limit: AtomicUsize,
+    /// A stack pointer below this leaves the fast path of a charge for a block that grows.
+    pub(super) grow_limit: AtomicUsize,
     /// What `limit` is when the slot is not frozen.
     pub(super) stack_limit: AtomicUsize,
     /// The sum of the charges that wait for the lock. Owner.
@@ -119,6 +122,8 @@ impl Slot {
     pub(crate) const LIMIT: usize = offset_of!(Slot, limit);
     /// Where `free_limit` is.
     pub(crate) const FREE_LIMIT: usize = offset_of!(Slot, free_limit);
+    /// Where `grow_limit` is.
+    pub(crate) const GROW_LIMIT: usize = offset_of!(Slot, grow_limit);
 
     /// From now on each operation settles centrally and leaves no lease: the thread is not armed
     /// yet, or cannot be.
@@ -144,6 +149,7 @@ impl Slot {
                 freed: AtomicIsize::new(0),
                 limit: AtomicUsize::new(0),
                 free_limit: AtomicUsize::new(0),
+                grow_limit: AtomicUsize::new(0),
                 stack_limit: AtomicUsize::new(0),
                 pending: AtomicIsize::new(0),
                 frozen: AtomicUsize::new(0),
@@ -173,13 +179,36 @@ impl Slot {
         stack_pointer: usize,
         light: impl FnOnce(),
     ) -> Hot {
+        self.charge_hot_below(&self.limit, bytes, stack_pointer, light)
+    }
+
+    /// The same for a block that grows, whose owner may be a cluster.
+    #[cfg_attr(not(feature = "portable"), allow(dead_code, reason = "see the assembly"))]
+    #[inline(always)]
+    pub(crate) fn charge_growth_hot(
+        &self,
+        bytes: isize,
+        stack_pointer: usize,
+        light: impl FnOnce(),
+    ) -> Hot {
+        self.charge_hot_below(&self.grow_limit, bytes, stack_pointer, light)
+    }
+
+    #[inline(always)]
+    fn charge_hot_below(
+        &self,
+        limit: &AtomicUsize,
+        bytes: isize,
+        stack_pointer: usize,
+        light: impl FnOnce(),
+    ) -> Hot {
         if bump(&self.avail, -bytes) < 0 {
             return Hot::Entered;
         }
         light();
         // ORDER: Relaxed; after `light`, whose partner is the heavy fence of a freeze: either this
         // load sees the freeze, or the recaller sees the charge.
-        if stack_pointer < self.limit.load(Relaxed) { Hot::Entered } else { Hot::Done }
+        if stack_pointer < limit.load(Relaxed) { Hot::Entered } else { Hot::Done }
     }
 
     /// Refunds `bytes` on the fast path. Compares first, so that there is nothing to undo.
@@ -206,19 +235,73 @@ impl Slot {
         bump(&self.freed, bytes) >= 0
     }
 
-    /// Sets the stack limit, and puts it in force where nothing else is. By the owner, while it
-    /// is not on the fast path; the ledger's `settle` completes it.
+    /// Takes back a refund that belongs elsewhere. By the owner of a slot that is not linked, so
+    /// that nobody can have harvested it.
+    pub(crate) fn take_back(&self, bytes: isize) {
+        bump(&self.freed, -bytes);
+    }
+
+    /// Takes back a charge that belongs elsewhere. By the owner, inside a cluster: recallers look
+    /// at `parked` meanwhile.
+    #[inline(always)]
+    pub(crate) fn restore(&self, bytes: isize) {
+        bump(&self.avail, bytes);
+    }
+
+    /// Sets the stack limit. By the owner, while it is not on the fast path; the ledger's `settle`
+    /// puts it in force for charges.
     pub(crate) fn set_stack_limit(&self, limit: usize) {
-        // ORDER: Relaxed, both: read by the owner, and by the owner as the lock's holder.
-        self.stack_limit.store(limit, Relaxed);
-        self.free_limit.store(limit, Relaxed);
+        // ORDER: Relaxed, all: read by the owner, and by the owner as the lock's holder. An
+        // exchange, since another thread may be about to divert all frees for good.
+        let former = self.stack_limit.swap(limit, Relaxed);
+        let _ = self.free_limit.compare_exchange(former, limit, Relaxed, Relaxed);
+    }
+
+    /// The stack limit.
+    #[inline(always)]
+    pub(crate) fn stack_limit(&self) -> usize {
+        // ORDER: Relaxed. The owner's own word.
+        self.stack_limit.load(Relaxed)
     }
 
     /// Diverts every further call of this thread, for good. By the owner.
     pub(crate) fn divert_all(&self) {
         self.set_stack_limit(FROZEN);
-        // ORDER: Relaxed. For this thread's own fast path.
-        self.limit.store(FROZEN, Relaxed);
+        // ORDER: Relaxed, all. For this thread's own fast path.
+        self.free_limit.store(FROZEN, Relaxed);
+        self.set_limit(FROZEN);
+    }
+
+    /// Sets the stack pointer below which a charge leaves the fast path.
+    pub(super) fn set_limit(&self, limit: usize) {
+        // ORDER: Relaxed, both; see the callers.
+        self.limit.store(limit, Relaxed);
+        // No model has blocks that grow.
+        if limit == FROZEN && !cfg!(loom) {
+            self.grow_limit.store(FROZEN, Relaxed);
+        }
+    }
+
+    /// Makes the slot as new, to charge `account`. Lock.
+    ///
+    /// # Safety
+    ///
+    /// * The account outlives the slot's use.
+    /// * The slot is not linked, and its owner is not inside an operation on it.
+    pub(crate) unsafe fn renew(&self, account: &Account) {
+        // ORDER: Relaxed, all. The owner's own words, under the lock.
+        for word in [&self.avail, &self.freed, &self.pending, &self.parked] {
+            word.store(0, Relaxed);
+        }
+        for word in [&self.limit, &self.free_limit, &self.grow_limit, &self.frozen, &self.inside] {
+            word.store(0, Relaxed);
+        }
+        for word in [&self.taken, &self.bias, &self.harvested, &self.unacked, &self.share] {
+            word.set(0);
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.bind(account) };
+        self.set_state(State::New);
     }
 
     pub(super) fn state(&self) -> State {
@@ -248,8 +331,7 @@ impl Slot {
     ///
     /// # Safety
     ///
-    /// The account outlives the slot, and the slot has never been used.
-    #[cfg(loom)]
+    /// The account outlives the slot's use, and the slot is not linked.
     pub(crate) unsafe fn bind(&self, account: *const Account) {
         self.account.set(account.expose_provenance() as isize);
     }
@@ -279,16 +361,11 @@ pub(super) fn bump(word: &AtomicIsize, delta: isize) -> isize {
 /// A doubly linked list through the slots, in a word of the ledger's. Lock.
 pub(super) struct List {
     head: Guarded,
-    len: Guarded,
 }
 
 impl List {
     pub(super) const fn new() -> Self {
-        Self { head: Guarded::new(0), len: Guarded::new(0) }
-    }
-
-    pub(super) fn len(&self) -> isize {
-        self.len.get()
+        Self { head: Guarded::new(0) }
     }
 
     /// Links `slot`, which is not linked.
@@ -304,7 +381,6 @@ impl List {
             old.prev.set(address(slot));
         }
         self.head.set(address(slot));
-        self.len.add(1);
     }
 
     /// Unlinks `slot`, which is linked.
@@ -317,7 +393,6 @@ impl List {
         if let Some(after) = slot_at(next) {
             after.prev.set(prev);
         }
-        self.len.add(-1);
     }
 
     /// The linked slots. The one that was yielded last may be unlinked meanwhile.

@@ -25,15 +25,17 @@ pub(crate) struct Account {
     pub(crate) peak: usize,
     /// The most that `live` may be, if there is a bound.
     pub(crate) budget: Option<usize>,
+    /// The cluster's number: names are not unique. Zero for the root.
+    pub(crate) id: u16,
 }
 
 impl Account {
     /// No cluster.
-    pub(crate) const NONE: Self = Self { name: Text::new(), live: 0, peak: 0, budget: None };
+    pub(crate) const NONE: Self = Self { name: Text::new(), live: 0, peak: 0, budget: None, id: 0 };
 
     /// A cluster's account.
     pub(crate) fn new(name: &str, live: usize, peak: usize, budget: Option<usize>) -> Self {
-        Self { name: Text::of(name), live, peak, budget }
+        Self { name: Text::of(name), live, peak, budget, id: 0 }
     }
 }
 

@@ -73,6 +73,25 @@ pub(crate) fn map(bytes: usize) -> Option<Mapping> {
     Some(Mapping { base, len })
 }
 
+/// Maps `bytes` (up to whole pages) of zeroes, of which few will be touched.
+pub(crate) fn map_sparse(bytes: usize) -> Option<Mapping> {
+    let mapping = map(bytes)?;
+    let at = ptr::with_exposed_provenance_mut(mapping.base);
+    // SAFETY: a mapping of ours. A huge page would make much of it present at the first touch; if
+    // the kernel has none, so much the better.
+    unsafe { libc::madvise(at, mapping.len, libc::MADV_NOHUGEPAGE) };
+    Some(mapping)
+}
+
+/// Gives a mapping of `map_sparse` back.
+///
+/// # Safety
+///
+/// It comes from `map_sparse`, was not given back, and nobody uses it any more.
+pub(crate) unsafe fn unmap_sparse(mapping: Mapping) {
+    unmap(mapping.base, mapping.len);
+}
+
 /// Maps `bytes` (up to whole pages) of zeroes, between two pages that nobody may touch.
 pub(crate) fn map_guarded(bytes: usize) -> Option<Mapping> {
     let (page, len) = (page_bytes(), whole_pages(bytes));
@@ -125,7 +144,7 @@ fn map_with(len: usize, access: i32) -> Option<usize> {
 }
 
 fn unmap(base: usize, len: usize) {
-    // SAFETY: both callers give a whole mapping of ours that is no longer in use.
+    // SAFETY: all callers give a whole mapping of ours that is no longer in use.
     unsafe { libc::munmap(ptr::with_exposed_provenance_mut(base), len) };
 }
 

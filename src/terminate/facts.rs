@@ -6,7 +6,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::{self, MaybeUninit};
 
-use crate::report::{Account, Report, Timestamp};
+use crate::report::{Account, Clusters, Report, Timestamp};
 use crate::sync::{AtomicUsize, Ordering::*};
 use crate::sys::registers::Context;
 use crate::sys::{facts, process};
@@ -85,6 +85,7 @@ pub(super) fn note(death: &Death<'_>) {
             report.message.set(message);
         }
         report.clusters.add(death.account);
+        add_other_accounts(report, death.account.id);
         note_process(report);
     });
 }
@@ -97,26 +98,41 @@ fn note_process(report: &mut Report) {
     report.resident = facts::resident_bytes();
 }
 
-/// Where the root cluster's account comes from: a `fn() -> Account`.
+/// Where accounts come from: a `fn() -> Account`, ...
 static ACCOUNT: AtomicUsize = AtomicUsize::new(0);
+/// ... and a `fn(&mut Clusters, u16)`.
+static OTHERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Has the account of the root cluster read by `read`, when a death is none of a request's. It is
-/// called in signal handlers: it must not wait for anything.
-pub(crate) fn account_from(read: fn() -> Account) {
-    // ORDER: Release, with the Acquire of `account`: for what `read` reads.
-    ACCOUNT.store(read as usize, Release);
+/// Has accounts read by these, in signal handlers too: they must not wait for anything. `own` is
+/// the one of the cluster that the thread is in, for a death that is none of a request's; `others`
+/// are all but that with the given number.
+pub(crate) fn accounts_from(own: fn() -> Account, others: fn(&mut Clusters, u16)) {
+    // ORDER: Release, both, with the Acquire of the readers: for what the functions read.
+    ACCOUNT.store(own as usize, Release);
+    OTHERS.store(others as usize, Release);
 }
 
-/// The account of the root cluster now.
+/// The account of the cluster that this thread is in.
 pub(crate) fn account() -> Account {
-    // ORDER: Acquire, with the Release of `account_from`.
+    // ORDER: Acquire, with the Release of `accounts_from`.
     match ACCOUNT.load(Acquire) {
         0 => Account::new("root", 0, 0, None),
         address => {
             let read = core::ptr::with_exposed_provenance::<()>(address);
-            // SAFETY: only `account_from` writes the word, and only such functions.
+            // SAFETY: only `accounts_from` writes the word, and only such functions.
             let read = unsafe { mem::transmute::<*const (), fn() -> Account>(read) };
             read()
         }
+    }
+}
+
+fn add_other_accounts(report: &mut Report, but: u16) {
+    // ORDER: Acquire, with the Release of `accounts_from`.
+    let address = OTHERS.load(Acquire);
+    if address != 0 {
+        let read = core::ptr::with_exposed_provenance::<()>(address);
+        // SAFETY: only `accounts_from` writes the word, and only such functions.
+        let read = unsafe { mem::transmute::<*const (), fn(&mut Clusters, u16)>(read) };
+        read(&mut report.clusters, but);
     }
 }

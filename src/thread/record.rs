@@ -6,7 +6,7 @@
 //! all accesses are Relaxed; the words of the ledger's [`Slot`] have rules of their own.
 
 use crate::ledger::Slot;
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Guarded, Ordering::Relaxed};
 
 /// Where a thread is in its life.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +41,8 @@ pub(crate) struct Record {
     pub(crate) dying: AtomicBool,
     /// How many `fallible` calls it is inside.
     pub(crate) fallible: AtomicU32,
+    /// Its accounts with clusters.
+    pub(crate) clusters: ClusterWords,
     /// The last request that `fallible` answered with null; size zero if none.
     pub(crate) null: NullWords,
 }
@@ -64,6 +66,19 @@ pub(crate) struct StackWords {
     pub(crate) altstack_len: AtomicUsize,
 }
 
+/// A thread's accounts with clusters, all made when first needed.
+#[repr(C)]
+pub(crate) struct ClusterWords {
+    /// Where the account with the cluster is that the thread is in; zero for the root. Owner.
+    pub(crate) current: AtomicUsize,
+    /// The thread's number among those that have such accounts, from 1; zero for none. Lock.
+    pub(crate) index: AtomicUsize,
+    /// The first of all of them, ...
+    pub(crate) first: Guarded,
+    /// ... and of those that are free. Lock.
+    pub(crate) free: Guarded,
+}
+
 /// A request that was answered with null.
 #[repr(C)]
 pub(crate) struct NullWords {
@@ -71,6 +86,8 @@ pub(crate) struct NullWords {
     pub(crate) align: AtomicUsize,
     pub(crate) live: AtomicUsize,
     pub(crate) peak: AtomicUsize,
+    /// Whose budget it was; see `ledger::Figures::of`.
+    pub(crate) of: AtomicUsize,
     /// 1: it was over the budget. 2: the inner allocator refused.
     pub(crate) why: AtomicU32,
 }
@@ -103,11 +120,18 @@ impl Record {
             stage: AtomicU32::new(0),
             dying: AtomicBool::new(false),
             fallible: AtomicU32::new(0),
+            clusters: ClusterWords {
+                current: zero(),
+                index: zero(),
+                first: Guarded::new(0),
+                free: Guarded::new(0),
+            },
             null: NullWords {
                 size: zero(),
                 align: zero(),
                 live: zero(),
                 peak: zero(),
+                of: zero(),
                 why: AtomicU32::new(0),
             },
         }
@@ -145,8 +169,10 @@ impl Record {
         self.slot.set_stack_limit(limit);
     }
 
-    /// Diverts every further call of this thread into the slow path, for good.
+    /// Diverts every further call of this thread into the slow path, for good. It leaves its
+    /// cluster for that.
     pub(crate) fn divert_all(&self) {
+        self.clusters.current.store(0, Relaxed); // ORDER: Relaxed. The thread's own word.
         self.slot.divert_all();
     }
 

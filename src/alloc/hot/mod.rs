@@ -11,9 +11,9 @@
 #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
 mod portable;
 #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
-pub(super) use portable::{charge, may_free, refund, refund_after};
+pub(super) use portable::{charge, charge_growth, may_free, refund, refund_after};
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-pub(super) use x86_64::{charge, may_free, refund, refund_after};
+pub(super) use x86_64::{charge, charge_growth, may_free, refund, refund_after};

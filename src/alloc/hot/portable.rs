@@ -5,15 +5,33 @@
 use crate::ledger::Hot;
 use crate::sync::{Ordering::*, compiler_fence};
 use crate::sys::registers::stack_pointer;
-use crate::thread::record;
+use crate::thread::{Record, record};
 
 /// Charges `size` bytes. `false`: the charge is entered, and must go on out of line.
 #[inline(always)]
 pub(in crate::alloc) fn charge(size: usize, align: usize) -> bool {
     let record = record();
+    let entered = record.slot.charge_hot(size as isize, stack_pointer(), light);
+    complete(record, entered, size, align)
+}
+
+/// The same for a block that grows by `size` bytes, whose owner may be a cluster.
+#[inline(always)]
+pub(in crate::alloc) fn charge_growth(size: usize, align: usize) -> bool {
+    let record = record();
+    let entered = record.slot.charge_growth_hot(size as isize, stack_pointer(), light);
+    complete(record, entered, size, align)
+}
+
+#[inline(always)]
+fn light() {
     // ORDER: the light half of the asymmetric fence; see `ledger::Machine`.
-    let light = || compiler_fence(SeqCst);
-    if record.slot.charge_hot(size as isize, stack_pointer(), light) != Hot::Done {
+    compiler_fence(SeqCst);
+}
+
+#[inline(always)]
+fn complete(record: &Record, charged: Hot, size: usize, align: usize) -> bool {
+    if charged != Hot::Done {
         return false;
     }
     // ORDER: Relaxed, both. The thread's own words.

@@ -18,6 +18,7 @@ const AVAIL: usize = SLOT + Slot::AVAIL;
 const FREED: usize = SLOT + Slot::FREED;
 const LIMIT: usize = SLOT + Slot::LIMIT;
 const FREE_LIMIT: usize = SLOT + Slot::FREE_LIMIT;
+const GROW_LIMIT: usize = SLOT + Slot::GROW_LIMIT;
 const ASKED_SIZE: usize = offset_of!(Record, asked_size);
 const ASKED_ALIGN: usize = offset_of!(Record, asked_align);
 
@@ -30,35 +31,49 @@ macro_rules! aligned {
     };
 }
 
+/// The instructions of a charge; `$limit` is the word that the stack pointer is compared with.
+macro_rules! charge {
+    ($size:ident, $align:ident, $limit:ident) => {{
+        // SAFETY: writes only words of this thread's record, whose fields have interior mutability
+        // and are written by this thread alone, each by one instruction; the stack is only compared
+        // with.
+        unsafe {
+            asm!(
+                aligned!(),
+                offset!(),
+                "sub qword ptr fs:[{t} + {avail}], {size}",
+                "js {entered}",
+                "cmp rsp, qword ptr fs:[{t} + {limit}]",
+                "jb {entered}",
+                "mov qword ptr fs:[{t} + {asked_size}], {size}",
+                "mov qword ptr fs:[{t} + {asked_align}], {align}",
+                t = out(reg) _,
+                size = in(reg) $size,
+                align = in(reg) $align,
+                avail = const AVAIL,
+                limit = const $limit,
+                asked_size = const ASKED_SIZE,
+                asked_align = const ASKED_ALIGN,
+                entered = label { return false },
+                options(nostack),
+            );
+        }
+        true
+    }};
+}
+
 /// Charges `size` bytes. `false`: the charge is entered, and must go on out of line.
 ///
 /// Seven instructions, two of them branches that are not taken.
 #[inline(always)]
 pub(in crate::alloc) fn charge(size: usize, align: usize) -> bool {
-    // SAFETY: writes only words of this thread's record, whose fields have interior mutability and
-    // are written by this thread alone, each by one instruction; the stack is only compared with.
-    unsafe {
-        asm!(
-            aligned!(),
-            offset!(),
-            "sub qword ptr fs:[{t} + {avail}], {size}",
-            "js {entered}",
-            "cmp rsp, qword ptr fs:[{t} + {limit}]",
-            "jb {entered}",
-            "mov qword ptr fs:[{t} + {asked_size}], {size}",
-            "mov qword ptr fs:[{t} + {asked_align}], {align}",
-            t = out(reg) _,
-            size = in(reg) size,
-            align = in(reg) align,
-            avail = const AVAIL,
-            limit = const LIMIT,
-            asked_size = const ASKED_SIZE,
-            asked_align = const ASKED_ALIGN,
-            entered = label { return false },
-            options(nostack),
-        );
-    }
-    true
+    charge!(size, align, LIMIT)
+}
+
+/// The same for a block that grows by `size` bytes, whose owner may be a cluster.
+#[inline(always)]
+pub(in crate::alloc) fn charge_growth(size: usize, align: usize) -> bool {
+    charge!(size, align, GROW_LIMIT)
 }
 
 /// Refunds `size` bytes. Compares first: what is diverted has nothing to undo.

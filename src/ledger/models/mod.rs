@@ -12,6 +12,8 @@ mod a2;
 mod life;
 mod mutants;
 
+use core::ptr;
+
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
@@ -95,10 +97,11 @@ impl World {
         let mut world = World { slots: Vec::new(), clusters: Vec::new(), ledger };
         for &(budget, parent) in &clusters[1..] {
             let parent: *const Account = world.account(parent.unwrap());
-            // SAFETY: the parent is boxed, and lives as long as the world.
-            let account = unsafe { Account::inside(parent) };
+            let account = Box::new(Account::root());
+            // SAFETY: both are boxed, and live as long as the world.
+            unsafe { account.join(&*parent) };
             account.set_budget(budget);
-            world.clusters.push(Box::new(account));
+            world.clusters.push(account);
         }
         for &(cluster, live, lease) in slots {
             world.add_slot(mode, cluster, live, lease);
@@ -126,7 +129,7 @@ impl World {
                 slot.bias.set(64);
                 slot.freed.store(-64, Relaxed);
                 // SAFETY: boxed, and as long-lived as the world.
-                unsafe { self.ledger.slots.link(&slot) };
+                unsafe { self.account(cluster).link(&slot) };
             }
         }
         slot.limit.store(if mode == Mode::Fenced { FROZEN } else { 0 }, Relaxed);
@@ -184,7 +187,8 @@ impl World {
     /// At rest: bytes live in a cluster, by the books.
     fn live(&self, cluster: usize) -> isize {
         let account = self.account(cluster);
-        let within = |s: &&Box<Slot>| s.account(self.ledger.root()).is_within(account);
+        let within =
+            |s: &&Box<Slot>| s.account(self.ledger.root()).upward().any(|a| ptr::eq(a, account));
         let unused = |s: &Box<Slot>| s.avail.load(Relaxed) - s.taken.get() + s.unbooked();
         account.leased() - self.slots.iter().filter(within).map(unused).sum::<isize>()
     }

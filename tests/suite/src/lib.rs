@@ -11,6 +11,7 @@
 
 mod accounts;
 mod child;
+mod clusters;
 mod deaths;
 mod kernel;
 mod lives;
@@ -78,6 +79,7 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
             stress::SCENARIOS,
             kernel::SCENARIOS,
             deaths::SCENARIOS,
+            clusters::SCENARIOS,
             start::SCENARIOS,
             #[cfg(not(feature = "portable"))]
             signals::SCENARIOS,

@@ -1,0 +1,110 @@
+//! A thread is in a cluster.
+//!
+//! Layer 6.  Plane: data.
+
+use super::block::Block;
+use super::clusters::Which;
+use super::machine::LEDGER;
+use super::seat::{self, Seat};
+use super::start;
+use crate::ledger::Machine as _;
+use crate::sync::Ordering::Relaxed;
+use crate::thread::{Record, record};
+
+/// The cluster that this thread is in.
+pub(crate) fn current() -> Which {
+    current_seat(record()).and_then(Seat::block)
+}
+
+#[inline(always)]
+pub(super) fn current_seat(record: &Record) -> Option<&'static Seat> {
+    seat::at(record.clusters.current.load(Relaxed)) // ORDER: Relaxed. The thread's own word.
+}
+
+/// What a thread was in before it entered a cluster.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Entry {
+    before: usize,
+    now: usize,
+}
+
+/// Has this thread be in a cluster. `None` if there is no memory for that.
+pub(crate) fn enter(to: Which) -> Option<Entry> {
+    let record = record();
+    let seat = match to {
+        None => None,
+        Some(block) => Some(seat::find(record, block).or_else(|| arrive(record, block))?),
+    };
+    if let Some(seat) = seat {
+        // ORDER: Relaxed, both. The owner's own word.
+        seat.entered.store(seat.entered.load(Relaxed) + 1, Relaxed);
+    }
+    // ORDER: Relaxed. The thread's own word.
+    let before = record.clusters.current.load(Relaxed);
+    let now = seat.map_or(0, seat::address);
+    switch(record, before, now);
+    Some(Entry { before, now })
+}
+
+#[cold]
+fn arrive(record: &'static Record, block: &'static Block) -> Option<&'static Seat> {
+    start::arrive(record);
+    seat::find_or_make(record, block).or_else(|| {
+        // ORDER: Relaxed. Read under the lock.
+        block.visitors.fetch_add(1, Relaxed);
+        let seat = LEDGER.machine().locked(|| seat::make_visitors(record, block));
+        if seat.is_none() {
+            block.visitors.fetch_sub(1, Relaxed); // ORDER: Relaxed. As above.
+        }
+        seat
+    })
+}
+
+/// Has this thread be where it was. `false` if it is not where the entry led: guards were dropped
+/// in the wrong order.
+pub(crate) fn leave(entry: Entry) -> bool {
+    let record = record();
+    // ORDER: Relaxed. The thread's own word.
+    if record.clusters.current.load(Relaxed) != entry.now {
+        return false;
+    }
+    switch(record, entry.now, entry.before);
+    if let Some(seat) = seat::at(entry.now) {
+        // ORDER: Relaxed, both. The owner's own word.
+        seat.entered.store(seat.entered.load(Relaxed) - 1, Relaxed);
+        if seat.is_visitors() {
+            depart_visitor(seat);
+        }
+    }
+    true
+}
+
+#[cold]
+fn depart_visitor(seat: &'static Seat) {
+    let Some(block) = seat.block() else { return };
+    LEDGER.machine().locked(|| seat::give(seat));
+    block.visitors.fetch_sub(1, Relaxed); // ORDER: Relaxed. Read under the lock.
+}
+
+/// The root slot is parked first, and comes back last: what a signal handler charges in between is
+/// the root's.
+#[inline]
+fn switch(record: &Record, before: usize, now: usize) {
+    if before == 0 && now != 0 {
+        LEDGER.enter(&record.slot);
+    }
+    record.clusters.current.store(now, Relaxed); // ORDER: Relaxed. The thread's own word.
+    if before != 0 && now == 0 {
+        LEDGER.leave(&record.slot);
+    }
+}
+
+/// A thread is ending: it leaves all clusters, and gives back what it has of them.
+pub(super) fn depart(record: &Record) {
+    // ORDER: Relaxed. The thread's own word.
+    let current = record.clusters.current.load(Relaxed);
+    switch(record, current, 0);
+    if record.clusters.first.get() != 0 {
+        seat::leave_all(record);
+    }
+}
