@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 
 use super::error::OverBudget;
 use super::handle::Cluster;
-use super::watch;
+use super::watch::Place;
 use crate::alloc::{budgets, clusters};
 
 /// A future that is inside a cluster whenever it is polled, and when it is dropped: see
@@ -24,6 +24,8 @@ pub struct Scoped<F> {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Limited<F> {
+    /// Dropped before the cluster: that stays as long as somebody may ask for it.
+    place: Place,
     cluster: Cluster,
     inner: Inner<F>,
 }
@@ -71,26 +73,35 @@ impl<F: Future> Scoped<F> {
 
 impl<F: Future> Limited<F> {
     pub(super) fn new(cluster: Cluster, future: F) -> Self {
-        Self { cluster, inner: Inner::new(future) }
+        Self { place: Place::default(), cluster, inner: Inner::new(future) }
     }
 }
 
-/// The parts of either kind of future.
-macro_rules! project {
-    ($this:expr) => {{
-        // SAFETY: nothing is moved out; `inner` is pinned as long as the whole is, and the
-        // cluster is never handed out pinned.
-        let this = unsafe { $this.get_unchecked_mut() };
-        // SAFETY: a part of what is pinned.
+impl<F> Scoped<F> {
+    /// Its parts.
+    fn project(self: Pin<&mut Self>) -> (&Cluster, Pin<&mut Inner<F>>) {
+        // SAFETY: nothing is moved out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: `inner` is pinned as long as the whole is, and handed out in no other way.
         (&this.cluster, unsafe { Pin::new_unchecked(&mut this.inner) })
-    }};
+    }
+}
+
+impl<F> Limited<F> {
+    /// Its parts.
+    fn project(self: Pin<&mut Self>) -> (&mut Place, &Cluster, Pin<&mut Inner<F>>) {
+        // SAFETY: nothing is moved out of it but its place, which is never pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: `inner` is pinned as long as the whole is, and handed out in no other way.
+        (&mut this.place, &this.cluster, unsafe { Pin::new_unchecked(&mut this.inner) })
+    }
 }
 
 impl<F: Future> Future for Scoped<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let (cluster, inner) = project!(self);
+        let (cluster, inner) = self.project();
         match inner.get() {
             Some(future) => cluster.run(|| future.poll(context)),
             None => Poll::Pending, // Never: only the whole's end drops it.
@@ -105,8 +116,9 @@ impl<F: Future> Future for Limited<F> {
     ///
     /// If it is polled again after it has resolved to [`OverBudget`].
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (cluster, mut inner) = project!(self);
+        let (place, cluster, mut inner) = self.project();
         if let Some(over) = over(cluster) {
+            *place = Place::default();
             inner.end(cluster);
             return Poll::Ready(Err(over));
         }
@@ -114,10 +126,11 @@ impl<F: Future> Future for Limited<F> {
             panic!("`Limited` was polled after it had ended");
         };
         if let Poll::Ready(output) = cluster.run(|| future.poll(context)) {
+            *place = Place::default();
             return Poll::Ready(Ok(output));
         }
         // Now it is over, or it will be told.
-        if watch::register(cluster.0, context.waker()) {
+        if place.register(cluster.0, context.waker()) {
             context.waker().wake_by_ref();
         }
         Poll::Pending

@@ -3,12 +3,15 @@
 //! Layer 7.  Plane: control.
 //!
 //! The allocation that crosses counts up one word, and wakes whoever sleeps on it: threads in
-//! [`wait`], and one thread of our own, started when the first task asks, which wakes the tasks.
-//! All of them look again whether *their* cluster is over, and sleep again if not.
+//! [`wait`], and one thread of our own, started when the first task asks. That one looks whose
+//! cluster is over, and wakes those tasks. A task is on the list while its future is pending and
+//! not dropped, once, and costs the others nothing.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
+
+use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
@@ -18,13 +21,26 @@ use crate::alloc::clusters::Which;
 use crate::sync::Ordering::Acquire;
 use crate::sys::clock;
 
-/// The tasks that wait, by their wakers; and whether there is somebody to wake them.
-static TASKS: Mutex<Tasks> = Mutex::new(Tasks { wakers: Vec::new(), is_served: false });
+/// The tasks that wait; and whether there is somebody to wake them.
+static TASKS: Mutex<Tasks> =
+    Mutex::new(Tasks { by_number: BTreeMap::new(), last: 0, is_served: false });
 
 struct Tasks {
-    wakers: Vec<Waker>,
+    by_number: BTreeMap<u64, Task>,
+    /// The number that was given out last.
+    last: u64,
     is_served: bool,
 }
+
+/// A task, and the cluster that it waits for. Its future has a handle to that.
+struct Task {
+    which: Which,
+    waker: Waker,
+}
+
+/// A future's place among the tasks that wait, if it has one; given up when it is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Place(Option<u64>);
 
 /// Waits until a cluster is over its soft budget. `false` if the time is up.
 pub(super) fn wait(which: Which, timeout: Duration) -> bool {
@@ -44,10 +60,59 @@ pub(super) fn wait(which: Which, timeout: Duration) -> bool {
     }
 }
 
-/// Has a task woken when a soft budget is crossed. `true` if the cluster's is already.
-pub(super) fn register(which: Which, waker: &Waker) -> bool {
-    let added = Cluster::root().run(|| add(waker));
-    is_over(which) || !added
+impl Place {
+    /// Has a task woken when the soft budget of `which` is crossed. `true` if it is already, or if
+    /// there is nobody to wake the task. A place is of one cluster.
+    pub(super) fn register(&mut self, which: Which, waker: &Waker) -> bool {
+        // Not on the task's account.
+        let is_served = Cluster::root().run(|| self.note(which, waker));
+        is_over(which) || !is_served
+    }
+
+    /// Notes whom to wake. `false` if there is nobody to do it.
+    fn note(&mut self, which: Which, waker: &Waker) -> bool {
+        let mut tasks = TASKS.lock();
+        let number = *self.0.get_or_insert_with(|| tasks.next_number());
+        let before = match tasks.by_number.get(&number) {
+            Some(task) if task.waker.will_wake(waker) => None,
+            _ => tasks.by_number.insert(number, Task { which, waker: waker.clone() }),
+        };
+        let is_served = tasks.serve();
+        drop(tasks);
+        drop(before); // A waker's end may run anything.
+        is_served
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(number) = self.0 {
+            let task = TASKS.lock().by_number.remove(&number);
+            drop(task); // After the lock, as in `note`.
+        }
+    }
+}
+
+impl Tasks {
+    fn next_number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Makes sure that there is somebody to wake the tasks. `false` if it cannot be had.
+    fn serve(&mut self) -> bool {
+        if !self.is_served {
+            let thread = std::thread::Builder::new().name("failfast-soft".into()).spawn(serve);
+            self.is_served = thread.is_ok();
+        }
+        self.is_served
+    }
+
+    /// The tasks whose cluster is over its soft budget, by their wakers.
+    fn over(&self) -> Vec<Waker> {
+        let over = self.by_number.values().filter(|task| is_over(task.which));
+        over.map(|task| task.waker.clone()).collect()
+    }
 }
 
 /// Whether a cluster is over its soft budget. If it is not, the next crossing is told, though it
@@ -57,19 +122,6 @@ fn is_over(which: Which) -> bool {
         budgets::tell_again(which);
         budgets::is_over_soft(which)
     }
-}
-
-/// Adds a task to those that wait. `false` if there is nobody to wake it.
-fn add(waker: &Waker) -> bool {
-    let mut tasks = TASKS.lock();
-    if !tasks.is_served {
-        let thread = std::thread::Builder::new().name("failfast-soft".into()).spawn(serve);
-        tasks.is_served = thread.is_ok();
-    }
-    if !tasks.wakers.iter().any(|known| known.will_wake(waker)) {
-        tasks.wakers.push(waker.clone());
-    }
-    tasks.is_served
 }
 
 fn serve() {
@@ -83,8 +135,8 @@ fn serve() {
             continue;
         }
         seen = crossings;
-        let wakers = core::mem::take(&mut TASKS.lock().wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        let over = TASKS.lock().over();
+        over.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -92,20 +144,24 @@ fn serve() {
 /// [`Cluster::until_over_soft_budget`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are polled"]
-pub struct UntilOverSoftBudget(Cluster);
+pub struct UntilOverSoftBudget {
+    /// Dropped first: the cluster stays as long as somebody may ask for it.
+    place: Place,
+    cluster: Cluster,
+}
 
 impl UntilOverSoftBudget {
     pub(super) fn new(cluster: Cluster) -> Self {
-        Self(cluster)
+        Self { place: Place::default(), cluster }
     }
 }
 
 impl Future for UntilOverSoftBudget {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let which = self.0.0;
-        if budgets::is_over_soft(which) || register(which, context.waker()) {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let which = self.cluster.0;
+        if budgets::is_over_soft(which) || self.place.register(which, context.waker()) {
             // Over; or there is nobody to wake us, and we look again at the next poll.
             if budgets::is_over_soft(which) {
                 return Poll::Ready(());

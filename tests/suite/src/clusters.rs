@@ -32,6 +32,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     plain("soft_budgets_are_crossed_exactly", soft),
     plain("a_crossing_wakes", wakes),
     plain("a_limited_future_ends", limited),
+    plain("futures_that_wait_leave_nothing", waits_leave_nothing),
+    plain("a_crossing_wakes_nobody_elses_task", wakes_its_own),
     plain("destructors_of_threads_are_in_the_root", destructors),
     plain("a_forked_child_has_its_clusters", forked),
     plain("panics_leave_the_cluster", unwinds),
@@ -652,6 +654,65 @@ fn limited() {
     drop(request.scope(async move { drop(witness) }));
     assert_eq!(dropped.load(Relaxed), 3);
     assert_eq!((live(&request), Cluster::current()), (0, Cluster::root()));
+}
+
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>, waker: &Waker) {
+    assert!(future.poll(&mut Context::from_waker(waker)).is_pending());
+}
+
+fn waits_leave_nothing() {
+    let request = Cluster::builder("request").soft_budget(Limit::kib(64)).build().unwrap();
+    let (limited, until) =
+        (|| request.limited(until_polled_often()), || request.until_over_soft_budget());
+    let wait = |_| {
+        let (count, waker) = counting();
+        let (mut limited, mut until) = (Box::pin(limited()), Box::pin(until()));
+        for _ in 0..3 {
+            poll_once(limited.as_mut(), &waker);
+            poll_once(until.as_mut(), &waker);
+        }
+        (Arc::downgrade(&count), limited, until)
+    };
+    let (wakers, futures): (Vec<_>, Vec<_>) =
+        (0..1000).map(wait).map(|(w, l, u)| (w, (l, u))).unzip();
+    assert!(wakers.iter().all(|waker| waker.strong_count() == 2));
+    drop(futures);
+    assert!(wakers.iter().all(|waker| waker.strong_count() == 0), "some task is still on the list");
+    // One that has come to its end waits no longer, though it is still there.
+    let (waker, mut limited, until) = wait(0);
+    drop(until);
+    assert!(limited.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    assert_eq!(waker.strong_count(), 0);
+}
+
+/// Ready at the fourth poll.
+async fn until_polled_often() {
+    let mut polls = 0;
+    std::future::poll_fn(|_| {
+        polls += 1;
+        if polls < 4 { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
+
+fn wakes_its_own() {
+    let [first, other, last] = ["first", "other", "last"]
+        .map(|name| Cluster::builder(name).soft_budget(Limit::kib(64)).build().unwrap());
+    let mut waiting: Vec<_> = [&other, &first, &last, &first]
+        .map(|cluster| (counting(), Box::pin(cluster.until_over_soft_budget())))
+        .into_iter()
+        .collect();
+    for ((_, waker), future) in &mut waiting {
+        poll_once(future.as_mut(), waker);
+    }
+    let block = first.run(|| Block::new(100_000, 8));
+    // They are woken in the order in which they came.
+    while waiting[3].0.0.0.load(Relaxed) == 0 {
+        thread::park_timeout(Duration::from_secs(60));
+    }
+    let woken: Vec<_> = waiting.iter().map(|((count, _), _)| count.0.load(Relaxed)).collect();
+    assert_eq!(woken, [0, 1, 0, 1]);
+    drop(block);
 }
 
 fn destructors() {
