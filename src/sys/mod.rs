@@ -14,6 +14,7 @@ pub(crate) mod facts;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod heap;
+pub(crate) mod library;
 pub(crate) mod limits;
 pub(crate) mod lock;
 pub(crate) mod membarrier;

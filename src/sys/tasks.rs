@@ -5,8 +5,6 @@
 //! By raw system calls: it is read while other threads are stopped, and on behalf of threads that
 //! may be cancelled.
 
-use core::ops::Range;
-
 use super::process::pid;
 use super::raw;
 
@@ -79,7 +77,8 @@ pub(crate) struct Task {
     pub(crate) pending: u64,
     /// Signals that it does not take: a mask.
     pub(crate) blocked: u64,
-    /// Where it will go on, if it sleeps in a system call.
+    /// Where it will go on, if it sleeps until another thread of this process, or a child that it
+    /// is making, lets it: not if time, a file or another process may.
     pub(crate) instruction: Option<usize>,
 }
 
@@ -113,10 +112,45 @@ impl Task {
         task.blocked = line(status, b"SigBlk:").and_then(hexadecimal)?;
         // Without this file (a kernel may be built so) the thread is merely not known to sleep.
         let call = read(thread, b"/syscall\0", &mut buf).unwrap_or_default();
-        let last = call.split(|&byte| byte == b' ').next_back().unwrap_or_default();
-        task.instruction = last.strip_prefix(b"0x").and_then(hexadecimal).map(|at| at as usize);
+        task.instruction = waits_at(call);
         Some(task)
     }
+}
+
+/// The instruction of a thread that waits for another one, or for a child to have begun, from what
+/// the kernel says of its system call: number, six arguments, stack pointer, instruction
+/// (proc_pid_syscall(5)).
+fn waits_at(call: &[u8]) -> Option<usize> {
+    let mut words = call.split(|&byte| byte == b' ');
+    let number = decimal(words.next()?)? as libc::c_long;
+    let mut rest = words.map(|word| word.strip_prefix(b"0x").and_then(hexadecimal));
+    let mut arguments = [0; 6];
+    for argument in &mut arguments {
+        *argument = rest.next()??;
+    }
+    let (_stack, instruction) = (rest.next()??, rest.next()??);
+    let [_, operation, _, timeout, ..] = arguments;
+    let waits = match number {
+        libc::SYS_futex => {
+            let is_wait = [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET, libc::FUTEX_LOCK_PI];
+            let flags = libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME;
+            timeout == 0 && is_wait.contains(&(operation as i32 & !flags))
+        }
+        libc::SYS_clone | libc::SYS_clone3 => true,
+        _ => is_vfork(number),
+    };
+    waits.then_some(instruction as usize)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn is_vfork(number: libc::c_long) -> bool {
+    number == libc::SYS_vfork
+}
+
+/// There is none elsewhere.
+#[cfg(not(target_arch = "x86_64"))]
+fn is_vfork(_: libc::c_long) -> bool {
+    false
 }
 
 /// How many threads the process has, the calling one included.
@@ -216,53 +250,6 @@ fn number(name: &[u8]) -> Option<i32> {
         let digit = digit.is_ascii_digit().then(|| i32::from(digit - b'0'))?;
         sum.checked_mul(10)?.checked_add(digit)
     })
-}
-
-/// Where the C library's instructions are, if it is a library: in a program that is linked
-/// statically its instructions cannot be told from the program's.
-pub(crate) fn c_library() -> Option<Range<usize>> {
-    let of_library = libc::sigprocmask as *const () as usize;
-    let own = c_library as *const () as usize;
-    let mut of = Segments::new(of_library);
-    super::facts::read_maps(|piece| of.feed(piece));
-    of.found.filter(|range| !range.contains(&own))
-}
-
-/// Looks for one address in the kernel's list of mappings, which comes in pieces.
-struct Segments {
-    wanted: usize,
-    line: [u8; 40],
-    len: usize,
-    found: Option<Range<usize>>,
-}
-
-impl Segments {
-    fn new(wanted: usize) -> Self {
-        Self { wanted, line: [0; 40], len: 0, found: None }
-    }
-
-    fn feed(&mut self, piece: &[u8]) {
-        for &byte in piece {
-            if byte == b'\n' {
-                self.end_line();
-                self.len = 0;
-            } else if let Some(place) = self.line.get_mut(self.len) {
-                *place = byte;
-                self.len += 1;
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        let range = self.line.get(..self.len).and_then(|line| {
-            let mut ends = line.split(|&byte| byte == b' ').next()?.split(|&byte| byte == b'-');
-            let low = hexadecimal(ends.next()?)? as usize;
-            Some(low..hexadecimal(ends.next()?)? as usize)
-        });
-        if let Some(range) = range.filter(|range| range.contains(&self.wanted)) {
-            self.found = Some(range);
-        }
-    }
 }
 
 #[cfg(test)]

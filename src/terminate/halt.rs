@@ -13,6 +13,7 @@ use core::ops::Range;
 use crate::report::{Halt, Threads};
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 use crate::sys::clock;
+use crate::sys::library::c_library;
 use crate::sys::signal::{Info, bit};
 use crate::sys::stop::{self, STOP};
 use crate::sys::tasks::{self, Task, Tasks};
@@ -200,9 +201,10 @@ impl Halting {
     ///
     /// It has said so; or it has ended; or it is one of the kernel's own, for io_uring; or it
     /// waits in the kernel without heeding signals (`D`: the parent of a `vfork`), and has one of
-    /// ours to take first; or it waits in the C library, which has blocked even the signal that
-    /// nobody else can, and has it pending: it is being made, or makes a process, and takes it
-    /// before it goes back to the program.
+    /// ours to take first; or it waits in the C library, for another thread or for a child to have
+    /// begun, and has blocked even the signal that nobody but the C library does, and has it
+    /// pending: it is being made, or makes a process, and takes it before it goes back to the
+    /// program.
     fn is_stopped(&mut self, thread: i32) -> bool {
         if self.page.halted.has_stopped(thread as u32) {
             return true;
@@ -221,7 +223,7 @@ impl Halting {
     }
 
     fn library(&mut self) -> Option<Range<usize>> {
-        self.library.get_or_insert_with(tasks::c_library).clone()
+        self.library.get_or_insert_with(c_library).clone()
     }
 
     /// Without a list: by trying every number that a thread may have.

@@ -34,15 +34,16 @@ fn says_what_a_thread_does() {
 
 #[test]
 fn a_thread_that_sleeps_in_the_c_library_is_seen_there() {
-    let range = c_library().unwrap();
+    let range = crate::sys::library::c_library().unwrap();
     let (send, receive) = std::sync::mpsc::channel();
     // SAFETY: no preconditions.
     std::thread::spawn(move || {
         crate::sys::signal::block_all_but(0);
         send.send(crate::sys::process::tid() as i32).unwrap();
         loop {
-            // SAFETY: no preconditions.
-            unsafe { libc::pause() };
+            let (word, none) = (0_u32, std::ptr::null::<libc::timespec>());
+            // SAFETY: the word stays; the call waits, and changes nothing.
+            unsafe { libc::syscall(libc::SYS_futex, &word, libc::FUTEX_WAIT, 0, none) };
         }
     });
     let thread = receive.recv().unwrap();
@@ -57,11 +58,23 @@ fn a_thread_that_sleeps_in_the_c_library_is_seen_there() {
 }
 
 #[test]
-fn mappings_come_in_pieces() {
-    let text = b"1000-2000 r--p 0 /a\n2000-5000 r-xp 00000000 00:00 0 /a long name of a file\n";
-    for size in 1..text.len() {
-        let mut segments = Segments::new(0x4fff);
-        text.chunks(size).for_each(|piece| segments.feed(piece));
-        assert_eq!(segments.found, Some(0x2000..0x5000));
+fn only_other_threads_and_children_are_waited_for() {
+    let at = |call: &str| waits_at(call.as_bytes());
+    let futex = |operation: u32, timeout: u32| {
+        at(&format!("202 0x7f00 {operation:#x} 0x2 {timeout:#x} 0x0 0xffff 0x7ffd 0x4567\n"))
+    };
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(futex(0x80, 0), Some(0x4567), "FUTEX_WAIT_PRIVATE");
+        assert_eq!(futex(0x189, 0), Some(0x4567), "FUTEX_WAIT_BITSET, private, by the clock");
+        assert_eq!(futex(0x80, 0x7ffd), None, "with a timeout");
+        assert_eq!(futex(0x81, 0), None, "FUTEX_WAKE_PRIVATE");
+        assert_eq!(at("0 0x3 0x7f 0x1 0x0 0x0 0x0 0x7ffd 0x4567\n"), None, "read");
+        assert_eq!(at("58 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd 0x4567\n"), Some(0x4567), "vfork");
+        assert_eq!(at("435 0x1 0x58 0x0 0x0 0x0 0x0 0x7ffd 0x4567\n"), Some(0x4567), "clone3");
+    }
+    for none in
+        ["running\n", "-1 0x7ffd 0x4567\n", "", "202 0x1", "202 0x1 0x2 0x3 x 0x5 0x6 0x7 0x8"]
+    {
+        assert_eq!(at(none), None, "{none}");
     }
 }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use crate::others;
 use crate::table::{Halt, Row};
 use crate::tools::*;
-use crate::witness::{self, COUNTERS, RUNNING};
+use crate::witness::{self, COUNTERS, FREE, RUNNING};
 
 /// A row whose hook watches the others' counters.
 fn row(name: &'static str, start_others: fn()) -> Row {
@@ -253,10 +253,36 @@ fn unproven() -> Vec<Row> {
             others::start(1, block_all_raw, || {});
         })
         .threads(9),
+        row("halt_of_one_that_blocks_signals_raw_and_reads", || {
+            let mut ends = [0; 2];
+            // SAFETY: room for two descriptors.
+            assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+            witness::note(FREE, ends[0] as u64 + 1);
+            write_a_byte(ends[1]);
+            set_hook(move |_| {
+                write_a_byte(ends[1]);
+                witness::sample();
+                linger();
+            });
+            others::start(1, block_all_raw, || {
+                let reader = witness::read(FREE) as c_int - 1;
+                // SAFETY: room for a byte.
+                unsafe { libc::read(reader, black_box(&mut [0_u8]).as_mut_ptr().cast(), 1) };
+            });
+            // It waits for the second byte, inside the C library.
+            while witness::read(COUNTERS) < 2 {
+                std::thread::yield_now();
+            }
+        }),
         // Only a standard signal is left, and those can be blocked.
         row("halt_without_queued_signals_of_one_that_blocks_signals", || others::start_deaf(1))
             .before_exec(|| set_limit(libc::RLIMIT_SIGPENDING, 0)),
     ]
+}
+
+fn write_a_byte(to: c_int) {
+    // SAFETY: a byte of ours.
+    unsafe { libc::write(to, c"x".as_ptr().cast(), 1) };
 }
 
 fn to_one_processor() {
