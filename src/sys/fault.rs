@@ -150,7 +150,9 @@ pub(crate) fn has_handler(before: &Saved) -> bool {
     !matches!(before.get().handler, libc::SIG_DFL | libc::SIG_IGN)
 }
 
-/// Calls a SIGABRT handler as the kernel would for `abort` in the thread that `context` is of.
+/// Calls a SIGABRT handler as the kernel would for `abort` in the thread that `context` is of; but
+/// faults stay open whatever it wants blocked, so that one inside it does not end the process by
+/// another signal.
 ///
 /// # Safety
 ///
@@ -169,6 +171,9 @@ pub(crate) unsafe fn tell_of_abort(before: &Saved, context: *mut c_void) {
     (info.0[4], info.0[5]) = (super::process::pid(), user);
     // SAFETY: both are such as a handler gets, and outlive its call.
     let fault = unsafe { Fault::new(libc::SIGABRT, (&raw mut info).cast(), context) };
+    let action = before.get();
+    let faults = signal::OWN_FAULTS_MASK & !signal::bit(libc::SIGABRT);
+    fault.block_for(&Action { mask: action.mask & !faults, ..action });
     // SAFETY: the first clause.
-    unsafe { fault.pass_on(before) }
+    unsafe { fault.call(&action) }
 }
