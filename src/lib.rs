@@ -42,6 +42,12 @@ mod cluster;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(feature = "fault-injection")]
+#[doc(hidden)]
+pub mod fault_injection {
+    pub use crate::terminate::{PHASES, inject};
+}
+
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub use config::OptionsTable;

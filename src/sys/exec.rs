@@ -103,7 +103,7 @@ impl Prepared {
         let (dev, ino) = (self.report_dev.load(Relaxed), self.report_ino.load(Relaxed));
         let fd = if output::is_still(prepared, dev, ino) { prepared } else { new_report() };
         if fd >= 0 {
-            output::replace_content(fd, report);
+            output::set_content(fd, report);
             let fd = fd as usize;
             if fd == REPORT {
                 set_inherited(fd, true);

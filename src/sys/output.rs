@@ -27,15 +27,22 @@ pub(crate) fn write_now(fd: i32, bytes: &[u8]) -> bool {
     }
 }
 
-/// Makes `bytes` the whole content of a plain file.
-pub(crate) fn replace_content(fd: i32, bytes: &[u8]) -> bool {
+/// Makes `bytes` the whole content of a plain file that was just opened. Nothing of what was in it
+/// before is ever seen with them.
+pub(crate) fn set_content(fd: i32, bytes: &[u8]) -> bool {
+    // SAFETY: numbers only.
+    let cut = unsafe { libc::ftruncate64(fd, 0) } == 0;
+    // SAFETY: the bytes are readable.
+    let wrote = unsafe { libc::syscall(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) };
+    cut && usize::try_from(wrote) == Ok(bytes.len())
+}
+
+/// Writes `bytes` over a plain file's beginning, by one call.
+pub(crate) fn write_over(fd: i32, bytes: &[u8]) -> bool {
     // SAFETY: the bytes are readable.
     let wrote =
         unsafe { libc::syscall(libc::SYS_pwrite64, fd, bytes.as_ptr(), bytes.len(), 0_i64) };
-    // After the write, so that at no time there is less than one report.
-    // SAFETY: numbers only.
-    let cut = unsafe { libc::ftruncate64(fd, bytes.len() as i64) };
-    usize::try_from(wrote) == Ok(bytes.len()) && cut == 0
+    usize::try_from(wrote) == Ok(bytes.len())
 }
 
 /// Opens the plain file `name` in `folder` for writing, and makes it if need be. A link is not

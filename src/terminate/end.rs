@@ -9,6 +9,7 @@ use crate::sys::fault::Fault;
 use crate::sys::signal::{self, OWN_FAULTS, Saved};
 use crate::sys::{exit, process, stop};
 
+use super::inject::{self, Phase};
 use super::page::page;
 use super::steps::{self, Step};
 use super::{chain, deadline, emergency, output};
@@ -23,8 +24,14 @@ pub(super) fn prepare() {
 
 /// Ends the process. Only the elected thread.
 pub(super) fn finish() -> ! {
-    if page().claim_end(process::tid()) {
+    let (page, me) = (page(), process::tid());
+    if page.claim_end(me) {
+        inject::at(Phase::Ending);
         output::rewrite_report();
+        now()
+    }
+    if page.has_claimed_end(me) {
+        // It has failed in there: what is written is written.
         now()
     }
     // The deadline has passed, and somebody else is at it.
@@ -64,11 +71,10 @@ pub(super) fn run_chain(context: *mut c_void) {
 
 /// The elected thread has failed again.
 pub(super) fn nested(failure: Failure) -> ! {
-    match Step::now() {
-        Step::Trace => steps::run_without_trace(),
-        Step::Hook => steps::note_outcome(HookOutcome::Crashed(failure)),
-        _ => {}
+    if Step::now() == Step::Hook {
+        steps::note_outcome(HookOutcome::Crashed(failure));
     }
+    steps::go_on_after_failure();
     finish()
 }
 

@@ -11,13 +11,14 @@ use crate::sync::{AtomicUsize, Ordering::*};
 use crate::sys::registers::Context;
 use crate::sys::{facts, process};
 
+use super::output::Written;
 use super::sequence::Death;
 
 /// What the elected thread writes down.
 pub(super) struct Dying {
     pub(super) report: Report,
-    /// The report's file, once it was written, and what the descriptor refers to.
-    pub(super) file: Option<(i32, u64, u64)>,
+    /// The report's file, once it was written.
+    pub(super) written: Option<Written>,
     /// The registers where it failed.
     pub(super) context: *mut c_void,
 }
@@ -29,7 +30,7 @@ unsafe impl Sync for Cell {}
 
 static DYING: Cell = Cell(UnsafeCell::new(Dying {
     report: Report::new(),
-    file: None,
+    written: None,
     context: core::ptr::null_mut(),
 }));
 
@@ -74,7 +75,7 @@ pub(super) fn own_context() -> *mut Context {
 /// Notes all that is known without looking at the stack.
 pub(super) fn note(death: &Death<'_>) {
     Dying::with(|dying| {
-        dying.file = None;
+        dying.written = None;
         dying.report = Report::new();
         let report = &mut dying.report;
         report.cause = death.cause;

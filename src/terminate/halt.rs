@@ -42,11 +42,18 @@ pub(super) struct Outcome {
     pub(super) threads: Option<Threads>,
 }
 
+/// Has the stop signal stop the thread that it strikes. Before the deadline is fixed: whoever holds
+/// to it stops the elected thread, for which the signal must not mean anything else any more.
+/// `false` if the kernel refuses. Only the elected thread.
+pub(super) fn handle_stops() -> bool {
+    // SAFETY: `on_stop` asks for no thread-local storage, and never returns.
+    unsafe { stop::install(STOP, on_stop) }
+}
+
 /// Stops every other thread. Only the elected thread; takes no longer than a part of the deadline.
 pub(super) fn others() -> Outcome {
     let page = page();
-    // SAFETY: `on_stop` asks for no thread-local storage, and never returns.
-    if !unsafe { stop::install(STOP, on_stop) } {
+    if !handle_stops() {
         return Outcome { halt: Halt::Unproven, threads: None };
     }
     let until = clock::now().saturating_add(page.deadline.part());
@@ -191,7 +198,7 @@ impl Halting {
     fn take_spare(&mut self) {
         if !core::mem::replace(&mut self.spare, true) {
             for signal in stop::SPARE {
-                // SAFETY: as in `others`.
+                // SAFETY: as in `handle_stops`.
                 unsafe { stop::install(signal, on_stop) };
             }
         }

@@ -9,14 +9,15 @@
 //! * `steps`: what is said, and the hook, one step after the other; `facts`, `output`, `exec`,
 //!   `hook`, `chain`.
 //! * `end`: the last step, and all that leads straight to it.
+//! * `inject`: faults on purpose, in builds for tests.
 //!
 //! # Promises
 //!
 //! * **T1** Of all threads that fail, exactly one is elected; in the others the failing call never
 //!   returns.
 //! * **T2** The elected thread never returns either: it leaves its stack for good.
-//! * **T3** Whatever fails in the elected thread, the process ends by SIGABRT: a fault while
-//!   walking the stack costs the backtrace, any other failure goes to the last step.
+//! * **T3** Whatever fails in the elected thread, the process ends by SIGABRT: a failure costs the
+//!   step that it is in; one of the program's own code, in the hook or after it, goes to the last.
 //! * **T4** Nothing here allocates, waits for a lock, or waits for a reader. The hook may.
 //! * **T5** Once the hook begins, no other thread runs an instruction of the program: each has said
 //!   that it stopped, or is seen where it cannot go on. Where that is not known, no hook runs.
@@ -46,6 +47,8 @@ mod halted;
 #[cfg(not(loom))]
 pub(crate) mod hook;
 #[cfg(not(loom))]
+mod inject;
+#[cfg(not(loom))]
 mod observe;
 #[cfg(not(loom))]
 mod output;
@@ -58,6 +61,8 @@ mod sequence;
 #[cfg(not(loom))]
 mod steps;
 
+#[cfg(feature = "fault-injection")]
+pub use inject::{PHASES, inject};
 #[cfg(not(loom))]
 pub(crate) use {
     end::intercept,

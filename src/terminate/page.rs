@@ -111,6 +111,11 @@ impl Page {
         self.ended.compare_exchange(0, thread, Relaxed, Relaxed).is_ok()
     }
 
+    /// Whether `thread`, which is the calling one, has begun the last step.
+    pub(super) fn has_claimed_end(&self, thread: u32) -> bool {
+        self.ended.load(Relaxed) == thread // ORDER: Relaxed. The thread's own claim, or another's.
+    }
+
     /// Whether some thread is ending this process.
     pub(super) fn is_dying(&self) -> bool {
         self.is_ours() && self.election.winner().is_some()

@@ -12,6 +12,7 @@ use crate::sys::{exit, process, registers, signal, stop};
 use crate::thread::record;
 
 use super::election::Standing;
+use super::inject::{self, Phase};
 use super::page::page;
 use super::steps::Step;
 use super::{chain, deadline, emergency, end, exec, facts, halt, output, page, reserve, steps};
@@ -58,6 +59,7 @@ pub(crate) fn terminate(death: &Death<'_>) -> ! {
         Standing::Nested => end::nested(Failure::Abort),
         Standing::Lost => end::lost(),
     }
+    inject::at(Phase::Elected);
     facts::note_context(death.context);
     if death.context.is_null() {
         // SAFETY: the elected thread's, not written before. Here, since it is of this very frame.
@@ -85,11 +87,14 @@ unsafe extern "C" fn begin(death: *const c_void) -> ! {
     let record = record();
     record.dying.store(true, Relaxed); // ORDER: Relaxed. The thread's own word.
     record.divert_all();
-    // 4. Fix the deadline, before anything that could hang.
-    page().deadline.fix();
-    // Whatever fails from here on is known for what it is.
+    // Whatever fails from here on is known for what it is, and whoever is told to stop does.
     emergency::handle_faults_apart();
     end::handle_faults();
+    halt::handle_stops();
+    inject::at(Phase::Left);
+    // 4. Fix the deadline, before anything that could hang.
+    page().deadline.fix();
+    inject::at(Phase::Fixed);
     facts::note(death);
     // 5. Halt the other threads. 6. Say it: the line, the report. 7. Become another program, or run
     // the hook, and the SIGABRT handlers of others. 8. The end.

@@ -3,8 +3,9 @@
 //! Layer 4.  Plane: failure.
 //!
 //! One step after the other, never back. The number of the step is in memory, so that a failure in
-//! one is known for what it is: walking a damaged stack may fault, and then the next step goes on;
-//! after a failure in any other step only the last is left.
+//! one is known for what it is: it costs that step, and the next one goes on (walking a damaged
+//! stack may well fault). Only after the program's own code has failed, in the hook or in a handler
+//! of SIGABRT, the last step is all that is left.
 
 use core::ffi::c_void;
 
@@ -14,6 +15,7 @@ use crate::sys::facts::read_maps;
 use crate::sys::unwind;
 
 use super::facts::Dying;
+use super::inject::{self, Phase};
 use super::page::page;
 use super::{emergency, end, exec, halt, hook, output};
 
@@ -21,8 +23,10 @@ use super::{emergency, end, exec, halt, hook, output};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u32)]
 pub(super) enum Step {
+    /// Until what is known of the death is noted.
+    Unnoted = 0,
     /// Until the first of the others.
-    Before = 0,
+    Before = 10,
     /// Halt the other threads.
     Halt = 7,
     /// Become another program.
@@ -48,7 +52,7 @@ impl Step {
     pub(super) fn now() -> Self {
         // ORDER: Relaxed. Only the elected thread asks, and it alone writes.
         match page().step.load(Relaxed) {
-            0 => Self::Before,
+            0 => Self::Unnoted,
             1 => Self::Trace,
             2 => Self::Modules,
             3 => Self::Line,
@@ -57,6 +61,7 @@ impl Step {
             7 => Self::Halt,
             8 => Self::Exec,
             9 => Self::Chain,
+            10 => Self::Before,
             _ => Self::End,
         }
     }
@@ -64,6 +69,25 @@ impl Step {
     fn enter(self) {
         // ORDER: Relaxed. A handler on top of this thread sees what the thread has stored.
         page().step.store(self as u32, Relaxed);
+        inject::at(Phase::In(self));
+    }
+
+    /// What is left to do if this one fails. `None`: nothing but to end it.
+    pub(super) fn after_failure(self) -> Option<Self> {
+        match self {
+            Self::Before if exec::is_set() => Some(Self::Trace),
+            Self::Before => Some(Self::Halt),
+            // The halt is unproven until somebody says otherwise.
+            Self::Halt if exec::is_set() => Some(Self::Hook),
+            Self::Halt => Some(Self::Trace),
+            Self::Trace => Some(Self::Modules),
+            Self::Modules => Some(Self::Line),
+            Self::Line => Some(Self::Report),
+            Self::Report if exec::is_set() => Some(Self::Exec),
+            Self::Report => Some(Self::Hook),
+            Self::Exec => Some(Self::Halt),
+            Self::Unnoted | Self::Hook | Self::Chain | Self::End => None,
+        }
     }
 }
 
@@ -113,7 +137,7 @@ pub(super) fn run(mut step: Step) -> ! {
                 end::run_chain(Dying::with(|dying| dying.context));
                 Step::End
             }
-            Step::End => end::finish(),
+            Step::Unnoted | Step::End => end::finish(),
         };
     }
 }
@@ -131,13 +155,16 @@ fn stands_still() -> bool {
     Dying::report().halt == Halt::Proven && page().deadline.is_held()
 }
 
-/// Goes on after the step `Trace` has failed. Only the elected thread.
-pub(super) fn run_without_trace() -> ! {
+/// Goes on after the step that the elected thread is in has failed, if anything is left to do. Only
+/// the elected thread.
+pub(super) fn go_on_after_failure() {
     unsafe extern "C" fn entry(_: *const c_void) -> ! {
-        run(Step::Modules)
+        run(Step::now().after_failure().unwrap_or(Step::End))
     }
-    // SAFETY: the elected thread; the frames of the step that failed are not needed any more.
-    unsafe { emergency::go_on(entry, core::ptr::null()) }
+    if Step::now().after_failure().is_some() {
+        // SAFETY: the elected thread; the frames of the step that failed are not needed any more.
+        unsafe { emergency::go_on(entry, core::ptr::null()) }
+    }
 }
 
 /// Notes what became of the hook. Only the elected thread.

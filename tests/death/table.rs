@@ -28,6 +28,8 @@ pub(crate) enum Reports {
     /// With this `cause` (empty for any), and this `hook`, or one of these: `crashed|timeout`.
     One(&'static str, &'static str),
     Several,
+    /// None, or one; whatever it says.
+    Any,
 }
 
 /// What the report says of the other threads.
@@ -186,6 +188,12 @@ impl Row {
     /// There are several, for `check` to look at.
     pub(crate) fn several_reports(mut self) -> Self {
         self.report = Reports::Several;
+        self
+    }
+
+    /// Whether there is a report, and what it says, is not what the row is about.
+    pub(crate) fn any_report(mut self) -> Self {
+        self.report = Reports::Any;
         self
     }
 

@@ -1,7 +1,8 @@
-//! From the election on, only these system calls are made: a filter kills on any other.
+//! From the election on, only these system calls are made: a filter kills on any other. And each
+//! of them may be refused.
 
 use crate::others;
-use crate::table::Row;
+use crate::table::{End, Row, Stderr};
 use crate::tools::*;
 use crate::witness;
 
@@ -43,18 +44,28 @@ const POLL: libc::c_long = libc::SYS_poll;
 #[cfg(not(target_arch = "x86_64"))]
 const POLL: libc::c_long = libc::SYS_ppoll;
 
+const KILL_PROCESS: u32 = 0x8000_0000;
+const ALLOW: u32 = 0x7fff_0000;
+/// The call is not made, and answers this error.
+const fn answer(errno: libc::c_int) -> u32 {
+    0x0005_0000 | errno as u32
+}
+
 /// Kills this process, all of its threads, at any other call.
 fn allow_only_these() {
-    const KILL_PROCESS: u32 = 0x8000_0000;
-    const ALLOW: u32 = 0x7fff_0000;
+    filter(ALLOWED.iter().map(|(_, number)| *number), ALLOW, KILL_PROCESS);
+}
+
+/// Has the kernel do `then` at these calls, and `otherwise` at all others.
+fn filter(calls: impl Iterator<Item = libc::c_long>, then: u32, otherwise: u32) {
     // The system call's number is the first word of what a filter looks at.
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
     let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    for (_, number) in ALLOWED {
-        filter.push(libc::sock_filter { jf: 1, ..statement(equal, *number as u32) });
-        filter.push(statement(libc::BPF_RET | libc::BPF_K, ALLOW));
+    for number in calls {
+        filter.push(libc::sock_filter { jf: 1, ..statement(equal, number as u32) });
+        filter.push(statement(libc::BPF_RET | libc::BPF_K, then));
     }
-    filter.push(statement(libc::BPF_RET | libc::BPF_K, KILL_PROCESS));
+    filter.push(statement(libc::BPF_RET | libc::BPF_K, otherwise));
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: numbers, and a program that is complete.
     unsafe {
@@ -76,6 +87,43 @@ fn row(name: &'static str, body: fn()) -> Row {
 }
 
 pub(crate) fn rows() -> Vec<Row> {
+    let mut rows = allowed();
+    for (name, number) in ALLOWED {
+        for errno in [libc::EPERM, libc::ENOMEM, libc::EAGAIN] {
+            rows.push(refused(name, *number, errno));
+        }
+    }
+    rows
+}
+
+/// Dies although every call of this number is refused, and leaves nobody running beside the hook.
+fn refused(name: &str, number: libc::c_long, errno: libc::c_int) -> Row {
+    let row_name = format!("calls_refused_of_{name}_by_{errno}");
+    let body = move || {
+        set_watching_hook();
+        others::start_spinning(3);
+        filter([number].into_iter(), answer(errno), ALLOW);
+        fail();
+    };
+    // Names are kept for the whole run.
+    let mut row = Row::dies(row_name.leak(), "requested", "<any>", body)
+        .hook_ran_if_proven()
+        .env("FAILFAST_HOOK_TIMEOUT", "300ms")
+        .stderr(Stderr::Closed)
+        .any_report();
+    match number {
+        // It cannot send itself a signal, or not say to whom.
+        libc::SYS_tgkill | libc::SYS_getpid | libc::SYS_gettid => {
+            row.end = End::Exit(128 + libc::SIGABRT);
+        }
+        // Without a clock nobody knows the deadline but the kernel.
+        libc::SYS_clock_gettime => row.or_end = Some(End::Signal(libc::SIGKILL)),
+        _ => {}
+    }
+    row
+}
+
+fn allowed() -> Vec<Row> {
     vec![
         row("calls_of_one_thread", || {
             allow_only_these();

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 use crash_handler::{CrashContext, CrashEventResult, CrashHandler, make_crash_event};
 use failfast_alloc::set_abort_hook;
+use failfast_alloc_dying::say;
 
 use crate::cases::{Attached, Callback, Case, Trouble};
 
@@ -25,7 +26,7 @@ static IS_DYING: AtomicBool = AtomicBool::new(false);
 static CONSTRUCTOR: extern "C" fn() = {
     extern "C" fn constructor() {
         // SAFETY: a C string; nobody else runs yet.
-        let name = unsafe { libc::getenv(crate::parent::CASE_C.as_ptr()) };
+        let name = unsafe { libc::getenv(failfast_alloc_dying::CASE_C.as_ptr()) };
         // SAFETY: null, or a C string that stays.
         if !name.is_null() && unsafe { CStr::from_ptr(name) }.to_bytes().starts_with(b"before") {
             attach();
@@ -130,13 +131,4 @@ fn linger() {
         // SAFETY: a complete time.
         unsafe { libc::nanosleep(&time, ptr::null_mut()) };
     }
-}
-
-/// Says a word on standard output, by one system call.
-fn say(word: &str) {
-    let mut line = [0_u8; 64];
-    line[..word.len()].copy_from_slice(word.as_bytes());
-    line[word.len()] = b'\n';
-    // SAFETY: so many bytes are readable.
-    unsafe { libc::write(1, line.as_ptr().cast(), word.len() + 1) };
 }

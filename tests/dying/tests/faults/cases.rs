@@ -1,0 +1,165 @@
+//! What goes wrong, when, and what has to come of it.
+
+/// When it goes wrong, in this order.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Phase {
+    Elected,
+    Left,
+    Fixed,
+    Before,
+    Halt,
+    Exec,
+    Trace,
+    Modules,
+    Line,
+    Report,
+    Hook,
+    Chain,
+    End,
+    Ending,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fault {
+    Segv,
+    Illegal,
+    Abort,
+    Panic,
+    Overflow,
+    /// More is asked for than the reserve has.
+    Reserve,
+    Exit,
+    Hang,
+    /// SIGKILL, from outside.
+    Kill,
+}
+
+use Fault::*;
+use Phase::*;
+
+/// One way in which dying goes wrong.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) phase: Phase,
+    pub(crate) fault: Fault,
+    /// Whether it goes wrong in every later phase too.
+    pub(crate) again: bool,
+}
+
+/// What has to come of it.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    /// The signal that ends the process.
+    pub(crate) end: i32,
+    /// Whether there is a line.
+    pub(crate) line: bool,
+    /// Whether the hook runs.
+    pub(crate) hook: bool,
+    /// What the report says of it; empty if there is no report.
+    pub(crate) reported: &'static str,
+}
+
+const PHASES: [Phase; 14] = [
+    Elected, Left, Fixed, Before, Halt, Exec, Trace, Modules, Line, Report, Hook, Chain, End,
+    Ending,
+];
+
+const FAULTS: [Fault; 9] = [Segv, Illegal, Abort, Panic, Overflow, Reserve, Exit, Hang, Kill];
+
+pub(crate) fn all() -> Vec<Case> {
+    let mut all = Vec::new();
+    for phase in PHASES {
+        for fault in FAULTS {
+            if can_be(phase, fault) {
+                all.push(case(phase, fault, false));
+            }
+        }
+        for fault in [Segv, Abort, Overflow] {
+            if can_be(phase, fault) {
+                all.push(case(phase, fault, true));
+            }
+        }
+    }
+    all
+}
+
+fn case(phase: Phase, fault: Fault, again: bool) -> Case {
+    let again_too = if again { " and on" } else { "" };
+    let name = format!("{fault:?} at {phase:?}{again_too}").to_lowercase();
+    Case { name, phase, fault, again }
+}
+
+/// Before the deadline is fixed there is nothing that could take time: a few system calls that do
+/// not wait. On the failing stack nothing can panic, for that would unwind into the program; and
+/// its heap and its overflow are the program's own; of faults only those are ours that the end of a
+/// stack brings.
+fn can_be(phase: Phase, fault: Fault) -> bool {
+    match phase {
+        Elected => matches!(fault, Segv | Abort | Exit | Kill),
+        Left => fault != Hang,
+        _ => true,
+    }
+}
+
+impl Phase {
+    /// What names it to the crate.
+    pub(crate) fn name(self) -> &'static str {
+        failfast_alloc::fault_injection::PHASES[self as usize]
+    }
+
+    /// The program that the process is to become, for the phase in which it does.
+    pub(crate) fn program(self) -> Option<&'static str> {
+        (self == Exec).then_some("/bin/false")
+    }
+}
+
+impl Case {
+    pub(crate) fn expected(&self) -> Expected {
+        let stops_at = self.stops_at();
+        let is_skipped = self.phase == Halt || self.again && self.phase < Halt;
+        let end = if self.fault == Kill { libc::SIGKILL } else { libc::SIGABRT };
+        if stops_at == Exec {
+            // It comes after the report, and before all else.
+            return Expected { end, line: true, hook: false, reported: "replaced" };
+        }
+        Expected {
+            end,
+            line: Line < stops_at && !self.costs(Line),
+            hook: Hook < stops_at && !is_skipped && !self.costs(Hook),
+            reported: if stops_at <= Report || self.costs(Report) {
+                ""
+            } else {
+                self.reported(stops_at, is_skipped)
+            },
+        }
+    }
+
+    /// Whether the phase falls victim to the fault.
+    fn costs(&self, phase: Phase) -> bool {
+        self.phase == phase || self.again && self.phase < phase
+    }
+
+    /// The phase in which it all ends, if it is not the last.
+    fn stops_at(&self) -> Phase {
+        let is_step = Fixed < self.phase && self.phase < Hook;
+        match self.fault {
+            Hang | Kill => self.phase,
+            _ if is_step && self.again => Hook,
+            _ if is_step => Ending,
+            _ => self.phase,
+        }
+    }
+
+    fn reported(&self, stops_at: Phase, is_skipped: bool) -> &'static str {
+        match self.fault {
+            _ if is_skipped => "skipped",
+            Hang if stops_at == Hook => "timeout",
+            // Written for the last time at the end: that is what the fault costs.
+            Hang | Kill => "pending",
+            _ if self.costs(Ending) => "pending",
+            _ if self.costs(Hook) => "crashed",
+            _ => "ran",
+        }
+    }
+}

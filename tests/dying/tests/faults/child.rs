@@ -1,0 +1,75 @@
+//! The process that fails, and fails again.
+
+use std::hint::black_box;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use failfast_alloc::{fail_fast, fault_injection, set_abort_hook};
+use failfast_alloc_dying::say;
+
+use crate::cases::{Case, Fault};
+
+static COUNTS: AtomicU64 = AtomicU64::new(0);
+
+/// Fails as the case says.
+pub(crate) fn run(case: &Case) {
+    // SAFETY: a system call.
+    unsafe { set_abort_hook(|_| say("hook")) };
+    for _ in 0..3 {
+        std::thread::spawn(|| {
+            loop {
+                COUNTS.fetch_add(1, SeqCst);
+            }
+        });
+    }
+    while COUNTS.load(SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    assert!(fault_injection::inject(case.phase.name(), what(case.fault), case.again));
+    fail_fast("enough");
+}
+
+fn what(fault: Fault) -> fn() {
+    match fault {
+        // SAFETY: there is none; that is the point.
+        Fault::Segv => || unsafe { black_box(ptr::null_mut::<u8>()).write_volatile(1) },
+        Fault::Illegal => illegal,
+        Fault::Abort => || std::process::abort(),
+        Fault::Panic => || panic!("a bug"),
+        Fault::Overflow => || {
+            black_box(overflow(0));
+        },
+        Fault::Reserve => || {
+            black_box(Vec::<u8>::with_capacity(1 << 30));
+        },
+        Fault::Exit => || std::process::exit(3),
+        Fault::Hang => || {
+            loop {
+                std::hint::spin_loop();
+            }
+        },
+        // SAFETY: our own process.
+        Fault::Kill => || unsafe {
+            libc::kill(libc::getpid(), libc::SIGKILL);
+        },
+    }
+}
+
+fn illegal() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: there is none; that is the point.
+    unsafe {
+        std::arch::asm!("ud2")
+    };
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("udf #0")
+    };
+}
+
+#[allow(unconditional_recursion, reason = "that is what it is for")]
+fn overflow(depth: u64) -> u64 {
+    let here = black_box([depth; 16]);
+    overflow(depth + 1) + black_box(here)[3]
+}

@@ -1,1 +1,0 @@
-//! Tests alone: see `tests/real`.
