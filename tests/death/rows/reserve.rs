@@ -121,7 +121,7 @@ fn has_dumped_core(outcome: &Outcome) {
 }
 
 /// Has the kernel refuse every further page of addresses.
-fn use_all_addresses() {
+pub(super) fn use_all_addresses() {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = text.split(' ').next().unwrap().parse().unwrap();
     set_limit(libc::RLIMIT_AS, pages * 4096);
@@ -135,13 +135,13 @@ fn cgroup(pid: u32) -> String {
     format!("/sys/fs/cgroup/memory/failfast-death-{pid}")
 }
 
-fn remove_cgroup(pid: u32) {
+pub(super) fn remove_cgroup(pid: u32) {
     let _ = std::fs::remove_dir(cgroup(pid));
 }
 
 /// Moves into a group of its own, and uses all the memory that it may, but for what the kernel
 /// itself needs to write a report.
-fn use_a_whole_cgroup() {
+pub(super) fn use_a_whole_cgroup() {
     const LIMIT: usize = 32 << 20;
     const LEFT: usize = 96 << 10;
     let folder = cgroup(std::process::id());
