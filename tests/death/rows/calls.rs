@@ -89,6 +89,12 @@ pub(crate) fn rows() -> Vec<Row> {
         })
         .threads(8)
         .hook_ran(),
+        row("calls_in_a_control_group", || {
+            allow_only_these();
+            fail();
+        })
+        .before_exec(super::reserve::enter_a_cgroup)
+        .clear(super::reserve::remove_cgroup),
         row("calls_of_a_timeout", || {
             set_hook(|_| spin());
             others::start_deaf(2);

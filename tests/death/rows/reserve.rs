@@ -57,6 +57,37 @@ pub(crate) fn rows() -> Vec<Row> {
         })
         .threads(4)
         .clear(remove_cgroup),
+        row("figures_of_a_control_group", || {
+            std::hint::black_box(vec![1_u8; HELD]).fill(2);
+            fail();
+        })
+        .before_exec(enter_a_cgroup)
+        .clear(remove_cgroup)
+        .check(|outcome| {
+            let report = outcome.report();
+            let current = report["cgroup_current_bytes"].as_u64();
+            if report["cgroup_limit_bytes"] != GROUP_LIMIT {
+                assert!(!is_writable_cgroup(), "{report}");
+                return eprintln!("death: SKIPPED figures: no cgroup of version 1 to write to");
+            }
+            let current = current.expect("a figure");
+            assert!((1 << 20..=GROUP_LIMIT).contains(&current), "{current}");
+        }),
+        row("no_figures_of_a_control_group_that_was_left", || {
+            let own = cgroup(std::process::id());
+            // To the group above, whose figures are not those that were found.
+            if std::fs::write(format!("{own}/../cgroup.procs"), "0").is_err() {
+                skip("no cgroup of version 1 for memory that can be written to");
+            }
+            fail();
+        })
+        .before_exec(enter_a_cgroup)
+        .clear(remove_cgroup)
+        .check(|outcome| {
+            let report = outcome.report();
+            assert!(report["cgroup_current_bytes"].is_null(), "{report}");
+            assert!(report["cgroup_limit_bytes"].is_null(), "{report}");
+        }),
         row("a_core_of_a_hook_that_spins", || {
             let large = black_box(vec![7_u8; LARGE]);
             set_hook(|_| spin());
@@ -129,6 +160,41 @@ pub(super) fn use_all_addresses() {
     // SAFETY: a new mapping.
     let more = unsafe { libc::mmap(std::ptr::null_mut(), 65536, access, flags, -1, 0) };
     assert_eq!(more, libc::MAP_FAILED);
+}
+
+/// What a group is given that is to have figures.
+const GROUP_LIMIT: u64 = 512 << 20;
+const HELD: usize = 2 << 20;
+
+fn is_writable_cgroup() -> bool {
+    let folder = cgroup(std::process::id());
+    std::fs::create_dir(&folder).is_ok() && std::fs::remove_dir(folder).is_ok()
+}
+
+/// Between fork and exec: moves into a group of its own, with a limit, if there can be one.
+pub(super) fn enter_a_cgroup() {
+    let mut path = [0_u8; 128];
+    // SAFETY: no preconditions.
+    let pid = unsafe { libc::getpid() };
+    let put = |path: &mut [u8; 128], tail: &str| {
+        let mut out = std::io::Cursor::new(&mut path[..]);
+        let _ = std::io::Write::write_fmt(
+            &mut out,
+            format_args!("/sys/fs/cgroup/memory/failfast-death-{pid}{tail}\0"),
+        );
+    };
+    put(&mut path, "");
+    // SAFETY: a C string.
+    unsafe { libc::mkdir(path.as_ptr().cast(), 0o755) };
+    for (tail, value) in [("/memory.limit_in_bytes", c"512M"), ("/cgroup.procs", c"0")] {
+        put(&mut path, tail);
+        // SAFETY: C strings; async-signal-safe.
+        unsafe {
+            let fd = libc::open(path.as_ptr().cast(), libc::O_WRONLY | libc::O_CLOEXEC);
+            libc::write(fd, value.as_ptr().cast(), value.count_bytes());
+            libc::close(fd);
+        }
+    }
 }
 
 fn cgroup(pid: u32) -> String {
