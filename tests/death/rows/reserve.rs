@@ -109,6 +109,17 @@ pub(crate) fn rows() -> Vec<Row> {
         .hook_timed_out()
         .before_exec(raise_core_limit)
         .check(has_dumped_core),
+        row("a_core_of_a_hook_that_ran_beside_traced_threads", || {
+            let large = black_box(vec![7_u8; LARGE]);
+            set_hook(|_| {});
+            std::mem::forget(large);
+            others::start(3, block_all_raw, || {});
+            fail();
+        })
+        .env("FAILFAST_HOOK_TIMEOUT", "50ms")
+        .hook_ran_where_traced()
+        .before_exec(raise_core_limit)
+        .check(has_dumped_core),
     ]
 }
 
