@@ -26,6 +26,9 @@ const PAUSE: u64 = 200_000;
 /// After how many of those a signal is sent again, if nothing was heard.
 const AGAIN: u32 = 50;
 
+/// How long a thread has at most to show that it heeds signals.
+const TRACE_AFTER: u64 = 10_000_000;
+
 /// The largest number that a thread may have, as it was at start.
 static LARGEST: AtomicU32 = AtomicU32::new(0);
 
@@ -58,7 +61,7 @@ pub(super) fn others() -> Outcome {
         look: Look::new(),
         spare: false,
         passes: 0,
-        trace_from: now.saturating_add(part / 8),
+        trace_from: now.saturating_add(TRACE_AFTER.min(part / 8)),
     };
     match Tasks::open() {
         Some(tasks) => halting.by_list(&tasks, until),

@@ -105,7 +105,7 @@ pub(crate) fn rows() -> Vec<Row> {
             others::start_deaf(3);
             fail();
         })
-        .env("FAILFAST_HOOK_TIMEOUT", "50ms")
+        .env("FAILFAST_HOOK_TIMEOUT", "500ms")
         .hook_timed_out()
         .before_exec(raise_core_limit)
         .check(has_dumped_core),
@@ -116,7 +116,6 @@ pub(crate) fn rows() -> Vec<Row> {
             others::start(3, block_all_raw, || {});
             fail();
         })
-        .env("FAILFAST_HOOK_TIMEOUT", "50ms")
         .hook_ran_where_traced()
         .before_exec(raise_core_limit)
         .check(has_dumped_core),
