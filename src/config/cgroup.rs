@@ -15,14 +15,14 @@
 //!
 //! In a namespace both are told from where it begins, and `/..` is above that.
 
-use super::memory::{Least, Origin};
+use super::memory::Origin;
 use super::text::{DoesNotFit, Lines, NAME_MAX, PATH_MAX, Text};
 use crate::sys::file::{Errno, File, Open};
 
 /// What version 1 says where there is no limit is a little less than 2^63; no machine has 2^62.
 const NO_LIMIT: u64 = 1 << 62;
 /// A line has room for one path of full length and more.
-const LINE_MAX: usize = 2 * PATH_MAX;
+pub(super) const LINE_MAX: usize = 2 * PATH_MAX;
 
 /// Which kind of hierarchy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,16 +37,23 @@ pub(crate) enum Version {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Unread;
 
-/// Gives all limits to `least`. `root` is put before all paths.
-pub(super) fn limits(root: &[u8], least: &mut Least) -> Result<(), Unread> {
+/// Who is told of limits, from the top of each hierarchy down.
+pub(super) trait Seen {
+    /// The group whose folder this is has this limit; without a folder, one above it that cannot be
+    /// seen.
+    fn limit(&mut self, bytes: u64, origin: Origin, folder: Option<&File>);
+}
+
+/// Tells all limits to `seen`. `root` is put before all paths.
+pub(super) fn limits(root: &[u8], seen: &mut impl Seen) -> Result<(), Unread> {
     let Some(mounts) = open(root, b"/proc/self/mountinfo") else { return Err(Unread) };
     // A kernel may have no groups; but then it has mounts.
     let Some(own) = open(root, b"/proc/self/cgroup") else { return Ok(()) };
     let own = Own::read(own)?;
-    walk_mounts(root, mounts, &own, least)
+    walk_mounts(root, mounts, &own, seen)
 }
 
-fn open(root: &[u8], path: &[u8]) -> Option<File> {
+pub(super) fn open(root: &[u8], path: &[u8]) -> Option<File> {
     let mut full = Text::<PATH_MAX>::of(root).ok()?;
     full.extend(path).ok()?;
     File::open(full.c_str(), Open::Read).ok()
@@ -143,7 +150,7 @@ fn unescape(field: &[u8]) -> Result<Text<PATH_MAX>, DoesNotFit> {
 }
 
 #[inline(never)] // As `Own::read`.
-fn walk_mounts(root: &[u8], mounts: File, own: &Own, least: &mut Least) -> Result<(), Unread> {
+fn walk_mounts(root: &[u8], mounts: File, own: &Own, seen: &mut impl Seen) -> Result<(), Unread> {
     // With both versions mounted, version 1 has the memory controller if it names one.
     let wanted = if own.v1.is_some() { Version::V1 } else { Version::V2 };
     let (mut reached, mut unread) = (own.path(wanted).is_none(), false);
@@ -151,7 +158,7 @@ fn walk_mounts(root: &[u8], mounts: File, own: &Own, least: &mut Least) -> Resul
     while let Some(line) = lines.next() {
         let Some(mount) = mount(line) else { continue };
         let Some(path) = own.path(mount.version) else { continue };
-        match walk_mount(root, mount, path, least) {
+        match walk_mount(root, mount, path, seen) {
             Ok(found) => reached |= found && mount.version == wanted,
             Err(Unread) => unread = true,
         }
@@ -164,7 +171,7 @@ fn walk_mount(
     root: &[u8],
     mount: Mount<'_>,
     path: &[u8],
-    least: &mut Least,
+    seen: &mut impl Seen,
 ) -> Result<bool, Unread> {
     let mounted = unescape(mount.root).map_err(|DoesNotFit| Unread)?;
     let (rest, complete) = match below(mounted.bytes(), path) {
@@ -177,15 +184,15 @@ fn walk_mount(
     point.extend(tail.bytes()).map_err(|DoesNotFit| Unread)?;
     // A mount that cannot be reached (hidden by another, or by a chroot) shows nothing.
     let Ok(mut folder) = File::open(point.c_str(), Open::Folder) else { return Ok(false) };
-    read_group(&folder, mount.version, least)?;
+    read_group(&folder, mount.version, seen)?;
     for part in parts(rest) {
         let Ok(name) = Text::<NAME_MAX>::of(part) else { return Ok(false) };
         let Ok(next) = folder.open_at(name.c_str(), Open::Folder) else { return Ok(false) };
         folder = next;
-        read_group(&folder, mount.version, least)?;
+        read_group(&folder, mount.version, seen)?;
     }
     if mount.version == Version::V1 {
-        read_hierarchical(&folder, least);
+        read_hierarchical(&folder, seen);
     }
     Ok(complete)
 }
@@ -234,7 +241,7 @@ fn split_part(path: &[u8]) -> (&[u8], &[u8]) {
     path.split_at_checked(len).unwrap_or((path, &[]))
 }
 
-fn read_group(folder: &File, version: Version, least: &mut Least) -> Result<(), Unread> {
+fn read_group(folder: &File, version: Version, seen: &mut impl Seen) -> Result<(), Unread> {
     let (name, origin) = match version {
         Version::V1 => (c"memory.limit_in_bytes", Origin::CgroupV1),
         Version::V2 => (c"memory.max", Origin::CgroupV2),
@@ -248,7 +255,7 @@ fn read_group(folder: &File, version: Version, least: &mut Least) -> Result<(), 
     let mut buf = [0; 32];
     let text = file.read_into(&mut buf).map_err(|_| Unread)?;
     match number(text.strip_suffix(b"\n").unwrap_or(text)) {
-        Some(bytes) if bytes < NO_LIMIT => least.consider(bytes, origin),
+        Some(bytes) if bytes < NO_LIMIT => seen.limit(bytes, origin, Some(folder)),
         Some(_) => (),
         None => return Err(Unread),
     }
@@ -256,20 +263,20 @@ fn read_group(folder: &File, version: Version, least: &mut Least) -> Result<(), 
 }
 
 /// Of version 1: the least limit on the whole way, also where a container hides the way.
-fn read_hierarchical(folder: &File, least: &mut Least) {
+fn read_hierarchical(folder: &File, seen: &mut impl Seen) {
     let Ok(file) = folder.open_at(c"memory.stat", Open::Read) else { return };
     let mut lines = Lines::<128>::new(file);
     while let Some(line) = lines.next() {
         if let Some(text) = line.strip_prefix(b"hierarchical_memory_limit ")
             && let Some(bytes) = number(text).filter(|bytes| *bytes < NO_LIMIT)
         {
-            return least.consider(bytes, Origin::CgroupV1);
+            return seen.limit(bytes, Origin::CgroupV1, None);
         }
     }
 }
 
 /// A limit as the kernel writes it, `max` as the greatest number.
-fn number(text: &[u8]) -> Option<u64> {
+pub(super) fn number(text: &[u8]) -> Option<u64> {
     if text == b"max" {
         return Some(u64::MAX);
     }

@@ -5,7 +5,8 @@
 //! The least of what control groups, resource limits and the machine say. It is looked for only
 //! where a setting asks for a part of it.
 
-use super::cgroup;
+use super::cgroup::{self, Seen};
+use crate::sys::file::File;
 use crate::sys::limits::{self, Resource};
 
 /// Who sets the limit.
@@ -61,6 +62,12 @@ impl Least {
 
     pub(super) fn get(self) -> Option<MemoryLimit> {
         self.0
+    }
+}
+
+impl Seen for Least {
+    fn limit(&mut self, bytes: u64, origin: Origin, _: Option<&File>) {
+        self.consider(bytes, origin);
     }
 }
 

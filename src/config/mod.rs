@@ -9,7 +9,8 @@
 //! Config (code) ──────────────┐
 //!                             ├─ resolve ─> Settings (numbers, opened and checked files)
 //! environment ─ scan ─ value ─┘   │
-//!                                 └─ memory ─ cgroup (only for `75%` and `auto`)
+//!                                 ├─ memory ─ cgroup (only for `75%` and `auto`)
+//!                                 └─ group ── cgroup (what the report says of it)
 //! ```
 //!
 //! * **C1** Every wrong value gives one line that names where it stands, what it is and what was
@@ -23,6 +24,7 @@ mod asked;
 mod cgroup;
 mod choice;
 mod clusters;
+mod group;
 mod judge;
 mod line;
 mod memory;
@@ -54,6 +56,7 @@ pub(crate) fn check_cluster_limit(limit: Limit) -> Result<(), &'static str> {
 }
 pub(crate) use self::{
     asked::{Config, complain_of_second},
+    group::Group,
     resolve::resolve_here,
     settings::{ReportSink, Settings, Source},
 };

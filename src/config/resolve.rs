@@ -7,6 +7,7 @@
 
 use super::asked::Config;
 use super::choice::{Limit, ReportTo};
+use super::group;
 use super::judge::{Judge, place};
 use super::line::{Fault, Place, Sink};
 use super::options::{Key, OPTIONS, Spec};
@@ -71,6 +72,7 @@ where
     settle::budget(&draft, settings, &mut machine, &mut judge);
     settle::reserve(&draft, settings, &mut machine, &mut judge);
     settle::files(&draft, settings, &mut judge);
+    settings.group = group::find(world.root);
     if judge.all_well { Ok(()) } else { Err(Refused) }
 }
 

@@ -11,6 +11,7 @@ use core::time::Duration;
 use super::asked::Config;
 use super::choice::{AbortMode, Mode};
 use super::clusters::ClusterBudgets;
+use super::group::Group;
 use super::memory::MemoryLimit;
 use super::text::{NAME_MAX, PATH_MAX, Text};
 
@@ -84,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) exec_timeout: Option<Duration>,
     pub(crate) abort_mode: AbortMode,
     pub(crate) mode: Mode,
+    /// The control group whose figures are reported.
+    pub(crate) group: Option<Group>,
 }
 
 impl Settings {
@@ -103,6 +106,7 @@ impl Settings {
             exec_timeout: None,
             abort_mode,
             mode,
+            group: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! A thread that the C library knows nothing of.
+//! A thread, or a process in our memory, that the C library knows nothing of.
 //!
 //! Layer 1.  Plane: failure.
 //!
@@ -32,6 +32,19 @@ pub(crate) unsafe fn thread(stack: Mapping, entry: Entry, number: &'static Atomi
         | libc::CLONE_PARENT_SETTID;
     // SAFETY: the stack ends at a page, its memory and `entry` are the caller's clauses; the word
     // lives for ever.
+    unsafe { clone(flags as usize, stack.end(), number.as_ptr(), entry) > 0 }
+}
+
+/// Starts `entry` as a process of its own on `stack`, which shares this one's memory and
+/// descriptors, and tells nobody when it ends. Else as [`thread`].
+///
+/// # Safety
+///
+/// As for [`thread`].
+pub(crate) unsafe fn process(stack: Mapping, entry: Entry, number: &'static AtomicU32) -> bool {
+    // No signal at its end: whoever waits for children does not see it.
+    let flags = libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_PARENT_SETTID;
+    // SAFETY: as in `thread`.
     unsafe { clone(flags as usize, stack.end(), number.as_ptr(), entry) > 0 }
 }
 

@@ -110,6 +110,13 @@ impl File {
         fd
     }
 
+    /// The file, to be read from its beginning.
+    pub(crate) fn rewound(&self) -> Result<&Self, Errno> {
+        // SAFETY: numbers only.
+        retry(|| unsafe { libc::syscall(libc::SYS_lseek, self.0, 0, libc::SEEK_SET) })?;
+        Ok(self)
+    }
+
     /// Reads once; 0 is the end.
     pub(crate) fn read(&self, buf: &mut [u8]) -> Result<usize, Errno> {
         retry(|| {

@@ -29,5 +29,6 @@ pub(crate) mod stop;
 pub(crate) mod switch;
 pub(crate) mod tasks;
 pub(crate) mod thread;
+pub(crate) mod trace;
 pub(crate) mod unwind;
 pub(crate) mod wiped;

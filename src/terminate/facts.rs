@@ -6,13 +6,23 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::{self, MaybeUninit};
 
+use crate::config::{Group, Settings};
 use crate::report::{Account, Clusters, Report, Timestamp};
-use crate::sync::{AtomicUsize, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*};
 use crate::sys::registers::Context;
 use crate::sys::{facts, process};
 
 use super::output::Written;
 use super::sequence::Death;
+
+/// What holds for the process, once that is known.
+static SETTINGS: AtomicPtr<Settings> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Notes where figures are to be had. At start.
+pub(super) fn prepare(settings: &'static Settings) {
+    // ORDER: Release, with the Acquire of `note_process`.
+    SETTINGS.store(core::ptr::from_ref(settings).cast_mut(), Release);
+}
 
 /// What the elected thread writes down.
 pub(super) struct Dying {
@@ -97,6 +107,14 @@ fn note_process(report: &mut Report) {
     let (seconds, nanoseconds) = facts::unix_time();
     report.time = Timestamp { seconds, nanoseconds };
     report.resident = facts::resident_bytes();
+    // ORDER: Acquire, with the Release of `prepare`.
+    let settings = SETTINGS.load(Acquire);
+    // SAFETY: null, or from a `&'static`.
+    let group = unsafe { settings.as_ref() }.and_then(|settings| settings.group.as_ref());
+    if let Some((current, limit)) = group.and_then(Group::figures) {
+        report.cgroup_current = Some(current);
+        report.cgroup_limit = Some(limit).filter(|&limit| limit != u64::MAX);
+    }
 }
 
 /// Where accounts come from: a `fn() -> Account`, ...

@@ -4,27 +4,30 @@
 //!
 //! A thread that has stopped says so itself (`halted`), in a signal handler that never returns; or
 //! where it enters the allocator, or fails in its turn. What cannot say so is looked at, as the
-//! kernel shows it (`is_stopped`). The halt is proven when one whole pass over the list finds
-//! nobody new and nobody who may still run.
+//! kernel shows it (`look`), and traced if it heeds no signal (`tracer`). The halt is proven when
+//! one whole pass over the list finds nobody new and nobody who may still run.
 
 use core::ffi::{c_int, c_void};
-use core::ops::Range;
 
 use crate::report::{Halt, Threads};
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 use crate::sys::clock;
-use crate::sys::library::c_library;
-use crate::sys::signal::{Info, bit};
+use crate::sys::signal::Info;
 use crate::sys::stop::{self, STOP};
 use crate::sys::tasks::{self, Task, Tasks};
 
 use super::deadline;
+use super::look::{Look, Seen};
 use super::page::{Page, page};
+use super::tracer;
 
 /// How long to wait before the list is read again.
 const PAUSE: u64 = 200_000;
 /// After how many of those a signal is sent again, if nothing was heard.
 const AGAIN: u32 = 50;
+
+/// How long a thread has at most to show that it heeds signals.
+const TRACE_AFTER: u64 = 10_000_000;
 
 /// The largest number that a thread may have, as it was at start.
 static LARGEST: AtomicU32 = AtomicU32::new(0);
@@ -33,6 +36,7 @@ static LARGEST: AtomicU32 = AtomicU32::new(0);
 pub(super) fn prepare() {
     // ORDER: Relaxed. A number.
     LARGEST.store(tasks::largest_number() as u32, Relaxed);
+    tracer::prepare();
 }
 
 /// What came of it.
@@ -56,8 +60,16 @@ pub(super) fn others() -> Outcome {
     if !handle_stops() {
         return Outcome { halt: Halt::Unproven, threads: None };
     }
-    let until = clock::now().saturating_add(page.deadline.part());
-    let mut halting = Halting { page, me: stop::thread(), library: None, spare: false, passes: 0 };
+    let (now, part) = (clock::now(), page.deadline.part());
+    let until = now.saturating_add(part);
+    let mut halting = Halting {
+        page,
+        me: stop::thread(),
+        look: Look::new(),
+        spare: false,
+        passes: 0,
+        trace_from: now.saturating_add(TRACE_AFTER.min(part / 8)),
+    };
     match Tasks::open() {
         Some(tasks) => halting.by_list(&tasks, until),
         None => halting.by_number(until),
@@ -82,11 +94,12 @@ unsafe extern "C" fn on_stop(_: c_int, _: *mut Info, _: *mut c_void) {
 struct Halting {
     page: &'static Page,
     me: u32,
-    /// The C library's instructions, once they were looked for.
-    library: Option<Option<Range<usize>>>,
+    look: Look,
     /// Whether handlers for the spare signals were set.
     spare: bool,
     passes: u32,
+    /// When to have those traced that heed no signal.
+    trace_from: u64,
 }
 
 /// What one pass has seen.
@@ -158,10 +171,13 @@ impl Halting {
             }
             pass.seen += 1;
             let is_new = self.page.halted.note(thread as u32) != Some(false);
-            if self.is_stopped(thread) {
-                pass.stopped += 1;
-            } else if is_new || again {
-                self.send(thread);
+            match self.look.at(self.page, thread) {
+                Seen::Stopped => pass.stopped += 1,
+                Seen::Deaf if clock::now() >= self.trace_from => {
+                    self.page.tracer.order(thread as u32);
+                }
+                _ if is_new || again => self.send(thread),
+                _ => {}
             }
             pass.found_new |= is_new;
         });
@@ -204,35 +220,6 @@ impl Halting {
         }
     }
 
-    /// Whether a thread runs no instruction of the program any more.
-    ///
-    /// It has said so; or it has ended; or it is one of the kernel's own, for io_uring; or it
-    /// waits in the kernel without heeding signals (`D`: the parent of a `vfork`), and has one of
-    /// ours to take first; or it waits in the C library, for another thread or for a child to have
-    /// begun, and has blocked even the signal that nobody but the C library does, and has it
-    /// pending: it is being made, or makes a process, and takes it before it goes back to the
-    /// program.
-    fn is_stopped(&mut self, thread: i32) -> bool {
-        if self.page.halted.has_stopped(thread as u32) {
-            return true;
-        }
-        let Some(task) = Task::of(thread) else { return false };
-        if task.is_gone() || task.is_kernels() {
-            return true;
-        }
-        let has_ours = task.pending & bit(STOP) != 0;
-        if task.state == b'D' && has_ours && task.blocked & bit(STOP) == 0 {
-            return true;
-        }
-        let Some(at) = task.instruction else { return false };
-        let is_blocked = has_ours && task.blocked & bit(STOP) != 0;
-        is_blocked && self.library().is_some_and(|range| range.contains(&at))
-    }
-
-    fn library(&mut self) -> Option<Range<usize>> {
-        self.library.get_or_insert_with(c_library).clone()
-    }
-
     /// Without a list: by trying every number that a thread may have.
     fn by_number(&mut self, until: u64) -> Outcome {
         // ORDER: Relaxed. A number.
@@ -249,6 +236,10 @@ impl Halting {
                 } else {
                     pass.found_new |= self.page.halted.note(thread as u32) != Some(false);
                     self.send(thread);
+                    // Which of them heed the signal is not to be seen here.
+                    if clock::now() >= until.midpoint(self.trace_from) {
+                        self.page.tracer.order(thread as u32);
+                    }
                 }
                 if thread % 1024 == 0 && clock::now() >= until {
                     return pass.outcome(Halt::Unproven);

@@ -23,7 +23,7 @@ const STOPPED: u32 = 1 << 31;
 /// The table. All zero while all is well.
 pub(super) struct Halted {
     places: [AtomicU32; PLACES],
-    /// How many have `STOPPED`.
+    /// How many have `STOPPED`, and said so themselves.
     stopped: AtomicU32,
 }
 
@@ -50,6 +50,13 @@ impl Halted {
         }
     }
 
+    /// Notes that `thread` was stopped by a tracer. It holds to no deadline.
+    pub(super) fn stop_traced(&self, thread: u32) {
+        if let Some(place) = self.place(thread) {
+            place.store(thread | STOPPED, Release); // ORDER: Release, as in `stop`.
+        }
+    }
+
     /// Whether `thread` has stopped.
     pub(super) fn has_stopped(&self, thread: u32) -> bool {
         // ORDER: Acquire, with the Release of `stop`.
@@ -62,7 +69,7 @@ impl Halted {
         self.place(thread).is_some_and(|place| place.load(Relaxed) != 0)
     }
 
-    /// How many have stopped.
+    /// How many have stopped by themselves, and hold to the deadline.
     pub(super) fn stopped(&self) -> u32 {
         self.stopped.load(Acquire) // ORDER: Acquire, with the Release of `stop`.
     }

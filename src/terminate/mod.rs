@@ -5,7 +5,8 @@
 //! * `sequence`: `terminate`, whose body is the list of what happens.
 //! * `page`: what a forked child must not inherit; `election`: who dies for all.
 //! * `emergency`: the stack, and `reserve`: the heap, that are used from then on.
-//! * `deadline`: by when it is over, and who sees to it; `halt`, `halted`: the other threads stop.
+//! * `deadline`: by when it is over, and who sees to it; `halt`, `halted`, `look`, `tracer`: the
+//!   other threads stop.
 //! * `steps`: what is said, and the hook, one step after the other; `facts`, `output`, `exec`,
 //!   `hook`, `chain`.
 //! * `end`: the last step, and all that leads straight to it.
@@ -49,6 +50,8 @@ pub(crate) mod hook;
 #[cfg(not(loom))]
 mod inject;
 #[cfg(not(loom))]
+mod look;
+#[cfg(not(loom))]
 mod observe;
 #[cfg(not(loom))]
 mod output;
@@ -60,6 +63,8 @@ pub(crate) mod reserve;
 mod sequence;
 #[cfg(not(loom))]
 mod steps;
+#[cfg(not(loom))]
+mod tracer;
 
 #[cfg(feature = "fault-injection")]
 pub use inject::{PHASES, inject};

@@ -14,6 +14,7 @@ use super::deadline::Deadline;
 use super::election::Election;
 use super::end;
 use super::halted::Halted;
+use super::tracer::Tracer;
 
 /// The state of dying; all zero while all is well.
 pub(super) struct Page {
@@ -26,6 +27,7 @@ pub(super) struct Page {
     ended: AtomicU32,
     pub(super) deadline: Deadline,
     pub(super) halted: Halted,
+    pub(super) tracer: Tracer,
     /// How much of the reserve was handed out.
     pub(super) reserve_used: AtomicUsize,
 }
@@ -42,6 +44,7 @@ static UNPREPARED: Page = Page {
     ended: AtomicU32::new(0),
     deadline: Deadline::new(),
     halted: Halted::new(),
+    tracer: Tracer::new(),
     reserve_used: AtomicUsize::new(0),
 };
 

@@ -38,6 +38,7 @@ pub(crate) fn prepare(settings: &'static Settings) -> bool {
     page::prepare();
     emergency::prepare();
     let has_reserve = reserve::prepare(settings.reserve_bytes);
+    facts::prepare(settings);
     deadline::prepare(settings.hook_timeout);
     halt::prepare();
     output::prepare(&settings.report);

@@ -139,6 +139,16 @@ impl Row {
         self.hook_ran().halt(Halt::Any)
     }
 
+    /// The hook comes to its end where the kernel lets processes be traced; elsewhere it must not
+    /// run.
+    pub(crate) fn hook_ran_where_traced(self) -> Self {
+        if crate::tools::may_trace() {
+            self.hook_ran()
+        } else {
+            self.hook_skipped().halt(Halt::Unproven)
+        }
+    }
+
     /// What the report says of the other threads.
     pub(crate) fn halt(mut self, halt: Halt) -> Self {
         self.halt = halt;

@@ -3,6 +3,7 @@
 //! Layer 3.  Plane: control.
 
 use super::*;
+use crate::config::memory::Least;
 use crate::config::tests::Folder;
 
 /// What is found under `folder`, and whether all could be read.

@@ -36,6 +36,9 @@ pub(crate) const ALLOWED: &[(&str, libc::c_long)] = &[
     ("write", libc::SYS_write),
     ("pwrite64", libc::SYS_pwrite64),
     ("ftruncate", libc::SYS_ftruncate),
+    ("ptrace", libc::SYS_ptrace),
+    ("wait4", libc::SYS_wait4),
+    ("getppid", libc::SYS_getppid),
     ("exit_group", libc::SYS_exit_group),
 ];
 
@@ -137,6 +140,20 @@ fn allowed() -> Vec<Row> {
         })
         .threads(8)
         .hook_ran(),
+        row("calls_in_a_control_group", || {
+            allow_only_these();
+            fail();
+        })
+        .before_exec(super::reserve::enter_a_cgroup)
+        .clear(super::reserve::remove_cgroup),
+        row("calls_among_those_that_heed_no_signal", || {
+            set_hook(|_| {});
+            others::start(3, block_all_raw, || {});
+            allow_only_these();
+            fail();
+        })
+        .threads(3)
+        .hook_ran_where_traced(),
         row("calls_of_a_timeout", || {
             set_hook(|_| spin());
             others::start_deaf(2);

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Mutex;
 
 use crate::others;
-use crate::table::{End, Row};
+use crate::table::{End, Halt, Row};
 use crate::tools::*;
 use crate::witness::{self, FORBIDDEN, FREE};
 
@@ -143,6 +143,7 @@ pub(crate) fn rows() -> Vec<Row> {
         }
     }
     rows.extend(locks());
+    rows.extend(beside_traced());
     rows.extend(without());
     rows
 }
@@ -212,6 +213,44 @@ fn locks() -> Vec<Row> {
             fail();
         }),
     ]
+}
+
+/// Hooks beside threads that only tracing has stopped: those hold to no deadline.
+fn beside_traced() -> Vec<Row> {
+    let row = |name, hook: fn()| {
+        let body = move || {
+            set_hook(move |_| {
+                witness::sample();
+                hook();
+            });
+            others::start(2, block_all_raw, || {});
+            fail();
+        };
+        // A quarter of it is for the halt, which takes longer than usual.
+        let row = Row::dies(name, "requested", FAILED, body).env(TIMEOUT.0, "2s").threads(2);
+        if may_trace() { row.hook_timed_out() } else { row.hook_skipped().halt(Halt::Unproven) }
+    };
+    let mut rows = vec![
+        row("hook_that_spins_beside_traced_threads", || spin()),
+        row("hook_that_blocks_everything_beside_traced_threads", || {
+            block_all_raw();
+            sleep();
+        }),
+        row("hook_that_spins_beside_traced_threads_without_queued_signals", || spin())
+            .before_exec(|| set_limit(libc::RLIMIT_SIGPENDING, 0)),
+    ];
+    if may_trace() {
+        rows.push(
+            row("hook_that_aborts_beside_traced_threads", || std::process::abort()).hook_crashed(),
+        );
+        let becomes = row("hook_that_becomes_a_program_beside_traced_threads", || {
+            use std::os::unix::process::CommandExt;
+            let error = std::process::Command::new("true").exec();
+            panic!("{error}");
+        });
+        rows.push(becomes.outcome_of_hook("pending").ends(End::Exit(0)));
+    }
+    rows
 }
 
 /// What the deadline is enforced by is not to be had.

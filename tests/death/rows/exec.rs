@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::os::fd::FromRawFd;
 
+use super::reserve::{remove_cgroup, use_a_whole_cgroup, use_all_addresses};
 use crate::others;
 use crate::outcome::Outcome;
 use crate::table::{End, Row};
@@ -28,7 +29,12 @@ pub(crate) fn recover() {
     let status = std::fs::read_to_string("/proc/self/status").expect("a status");
     let ours =
         std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"FAILFAST_"));
-    let fds = std::fs::read_dir("/proc/self/fd").expect("descriptors").count();
+    // In a group with a limit, the program has opened the group's two files itself.
+    let is_of_group = |fd: &std::fs::DirEntry| {
+        std::fs::read_link(fd.path()).is_ok_and(|path| path.starts_with("/sys/fs/cgroup"))
+    };
+    let fds = std::fs::read_dir("/proc/self/fd").expect("descriptors").flatten();
+    let fds = fds.filter(|fd| !is_of_group(fd)).count();
     let told = format!("{status}ours: {}\nfds: {fds}\npid: {}\n", ours.count(), std::process::id());
     std::fs::write(folder().join("told"), told).expect("the row's folder");
     if std::env::var(RECOVERS).is_ok_and(|how| how == "spin") {
@@ -46,6 +52,26 @@ fn row(name: &'static str, body: fn()) -> Row {
     let row = Row::dies(name, "", FAILED, body).env(RECOVERS, "exit").env(EXEC, "/proc/self/exe");
     Row { end: End::Exit(STATUS), ..row }.several_reports().check(is_well_prepared)
 }
+
+/// A row whose program was there at start, and is gone.
+fn vanished(name: &'static str, then: fn()) -> Row {
+    let body = move || {
+        set_hook(|report| witness::note(FREE, u64::from(!report.to_string().is_empty())));
+        let gone = std::env::var(EXEC).expect("a program");
+        std::fs::remove_file(gone).expect("it was there");
+        then();
+        fail();
+    };
+    let row = Row::dies(name, "requested", FAILED, body).hook_ran();
+    // Made in the row's own folder, which is where the child is.
+    row.env(EXEC, format!("/proc/self/cwd/{PROGRAM}").leak()).before_exec(|| {
+        let name = c"vanishing".as_ptr();
+        // SAFETY: a C string; async-signal-safe.
+        unsafe { libc::close(libc::open(name, libc::O_CREAT, 0o755)) };
+    })
+}
+
+const PROGRAM: &str = "vanishing";
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -85,31 +111,89 @@ pub(crate) fn rows() -> Vec<Row> {
             fail();
         })
         .before_exec(|| set_limit(libc::RLIMIT_NOFILE, 64)),
+        row("exec_at_the_limit_of_address_space", || {
+            leave_room_for_a_successor();
+            use_all_addresses();
+            fail();
+        }),
+        row("exec_at_the_limit_of_address_space_among_64", || {
+            others::start_deaf(64);
+            use_all_addresses();
+            fail();
+        }),
+        row("exec_at_the_limit_of_a_cgroup", || {
+            use_a_whole_cgroup();
+            fail();
+        })
+        .clear(remove_cgroup),
+        row("exec_at_the_limit_of_a_cgroup_among_64", || {
+            others::start_deaf(64);
+            use_a_whole_cgroup();
+            fail();
+        })
+        .clear(remove_cgroup),
+        row("exec_over_a_budget", || {
+            others::start_deaf(3);
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(64 << 20)));
+        })
+        .env("FAILFAST_BUDGET", "16MiB")
+        .lines(&["failfast: heap budget: <any>"]),
+        row("exec_after_every_descriptor_was_closed", || {
+            for fd in 3..1000 {
+                // SAFETY: nobody needs them any more.
+                unsafe { libc::close(fd) };
+            }
+            fail();
+        }),
+        row("exec_after_every_descriptor_was_taken_by_others", || {
+            for fd in 3..64 {
+                // SAFETY: nobody needs them any more.
+                unsafe { libc::dup2(0, fd) };
+            }
+            fail();
+        }),
+        row("exec_with_signals_waiting_for_every_thread", || {
+            block_all();
+            others::start_deaf(3);
+            for signal in (1..=64).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal))
+            {
+                // Standard ones and the real-time ones, save the C library's.
+                if (32..=34).contains(&signal) || is_a_fault(signal) {
+                    continue;
+                }
+                // SAFETY: our own process and thread; blocked.
+                unsafe {
+                    libc::kill(libc::getpid(), signal);
+                    libc::pthread_kill(libc::pthread_self(), signal);
+                }
+            }
+            fail();
+        }),
         row("exec_that_takes_too_long", || fail())
             .env(RECOVERS, "spin")
             .env("FAILFAST_EXEC_TIMEOUT", "300ms")
             .ends(End::Signal(libc::SIGALRM)),
-        Row::dies("exec_of_a_program_that_vanished", "requested", FAILED, || {
-            set_hook(|report| witness::note(FREE, u64::from(!report.to_string().is_empty())));
-            let gone = std::env::var(EXEC).expect("a program");
-            std::fs::remove_file(gone).expect("it was there");
-            others::start_deaf(3);
-            fail();
-        })
-        .before_exec(|| {
-            // SAFETY: C strings; async-signal-safe.
-            unsafe {
-                let fd = libc::open(c"/tmp/failfast-vanishing".as_ptr(), libc::O_CREAT, 0o755);
-                libc::close(fd);
-            }
-        })
-        .env(EXEC, "/tmp/failfast-vanishing")
-        .threads(3)
-        .hook_ran(),
+        vanished("exec_of_a_program_that_vanished", || others::start_deaf(3)).threads(3),
+        vanished("exec_of_a_program_that_vanished_at_the_limit_of_a_cgroup", use_a_whole_cgroup)
+            .clear(remove_cgroup),
     ]
 }
 
 extern "C" fn count_in_vain(_: i32) {}
+
+fn is_a_fault(signal: i32) -> bool {
+    let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
+    faults.contains(&signal) || [libc::SIGSYS, libc::SIGABRT].contains(&signal)
+}
+
+/// The limit outlives this process's memory: the next program has to fit in as much as this one
+/// has. It is the same one, so as much as it needs to start, and to read its report, will do.
+fn leave_room_for_a_successor() {
+    let (none, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping.
+    let room = unsafe { libc::mmap(std::ptr::null_mut(), 64 << 20, none, flags, -1, 0) };
+    assert_ne!(room, libc::MAP_FAILED);
+}
 
 fn is_well_prepared(outcome: &Outcome) {
     let told = std::fs::read_to_string(outcome.folder.join("told")).expect("what it was told");

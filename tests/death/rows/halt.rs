@@ -4,12 +4,12 @@ use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 
 use crate::others;
-use crate::table::{Halt, Row};
+use crate::table::Row;
 use crate::tools::*;
-use crate::witness::{self, COUNTERS, FREE, RUNNING};
+use crate::witness::{self, COUNTERS, RUNNING};
 
 /// A row whose hook watches the others' counters.
-fn row(name: &'static str, start_others: fn()) -> Row {
+pub(super) fn row(name: &'static str, start_others: fn()) -> Row {
     let body = move || {
         set_watching_hook();
         start_others();
@@ -41,7 +41,6 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(in_the_c_library());
     rows.extend(processes());
     rows.extend(kernel());
-    rows.extend(unproven());
     rows
 }
 
@@ -243,49 +242,7 @@ fn kernel() -> Vec<Row> {
     ]
 }
 
-/// Threads that cannot be stopped: the hook must not run beside them.
-fn unproven() -> Vec<Row> {
-    let row = |name, body| row(name, body).hook_skipped().halt(Halt::Unproven);
-    vec![
-        row("halt_of_one_that_blocks_signals_raw", || others::start(1, block_all_raw, || {})),
-        row("halt_of_one_of_many_that_blocks_signals_raw", || {
-            others::start_spinning(8);
-            others::start(1, block_all_raw, || {});
-        })
-        .threads(9),
-        row("halt_of_one_that_blocks_signals_raw_and_reads", || {
-            let mut ends = [0; 2];
-            // SAFETY: room for two descriptors.
-            assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
-            witness::note(FREE, ends[0] as u64 + 1);
-            write_a_byte(ends[1]);
-            set_hook(move |_| {
-                write_a_byte(ends[1]);
-                witness::sample();
-                linger();
-            });
-            others::start(1, block_all_raw, || {
-                let reader = witness::read(FREE) as c_int - 1;
-                // SAFETY: room for a byte.
-                unsafe { libc::read(reader, black_box(&mut [0_u8]).as_mut_ptr().cast(), 1) };
-            });
-            // It waits for the second byte, inside the C library.
-            while witness::read(COUNTERS) < 2 {
-                std::thread::yield_now();
-            }
-        }),
-        // Only a standard signal is left, and those can be blocked.
-        row("halt_without_queued_signals_of_one_that_blocks_signals", || others::start_deaf(1))
-            .before_exec(|| set_limit(libc::RLIMIT_SIGPENDING, 0)),
-    ]
-}
-
-fn write_a_byte(to: c_int) {
-    // SAFETY: a byte of ours.
-    unsafe { libc::write(to, c"x".as_ptr().cast(), 1) };
-}
-
-fn to_one_processor() {
+pub(super) fn to_one_processor() {
     // SAFETY: zeroes are a set; async-signal-safe.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
@@ -330,7 +287,7 @@ extern "C" fn count_once(_: c_int) {
 /// How many threads a storm has started; the next counts those that have run.
 const STORM: usize = COUNTERS + 100;
 
-fn storm(create: fn()) {
+pub(super) fn storm(create: fn()) {
     create();
     witness::count(STORM);
     while witness::read(STORM) > witness::read(STORM + 1) + 16 {
@@ -339,7 +296,7 @@ fn storm(create: fn()) {
     }
 }
 
-fn count_as_detached() {
+pub(super) fn count_as_detached() {
     witness::count(STORM + 1);
 }
 
@@ -385,7 +342,7 @@ fn wait_for_a_zombie() {
 }
 
 /// Has nothing in `/proc` for this process.
-fn hide_proc() {
+pub(super) fn hide_proc() {
     // SAFETY: numbers.
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 || !mount_over_proc(c"tmpfs") {
         skip("nothing can be mounted over /proc");

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 mod causes;
 mod chain;
 mod deadline;
+mod deaf;
 pub(crate) mod exec;
 mod faults;
 mod fork;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Row> {
         faults::rows(),
         once::rows(),
         halt::rows(),
+        deaf::rows(),
         deadline::rows(),
         reserve::rows(),
     ];

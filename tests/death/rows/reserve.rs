@@ -57,6 +57,37 @@ pub(crate) fn rows() -> Vec<Row> {
         })
         .threads(4)
         .clear(remove_cgroup),
+        row("figures_of_a_control_group", || {
+            std::hint::black_box(vec![1_u8; HELD]).fill(2);
+            fail();
+        })
+        .before_exec(enter_a_cgroup)
+        .clear(remove_cgroup)
+        .check(|outcome| {
+            let report = outcome.report();
+            let current = report["cgroup_current_bytes"].as_u64();
+            if report["cgroup_limit_bytes"] != GROUP_LIMIT {
+                assert!(!is_writable_cgroup(), "{report}");
+                return eprintln!("death: SKIPPED figures: no cgroup of version 1 to write to");
+            }
+            let current = current.expect("a figure");
+            assert!((1 << 20..=GROUP_LIMIT).contains(&current), "{current}");
+        }),
+        row("no_figures_of_a_control_group_that_was_left", || {
+            let own = cgroup(std::process::id());
+            // To the group above, whose figures are not those that were found.
+            if std::fs::write(format!("{own}/../cgroup.procs"), "0").is_err() {
+                skip("no cgroup of version 1 for memory that can be written to");
+            }
+            fail();
+        })
+        .before_exec(enter_a_cgroup)
+        .clear(remove_cgroup)
+        .check(|outcome| {
+            let report = outcome.report();
+            assert!(report["cgroup_current_bytes"].is_null(), "{report}");
+            assert!(report["cgroup_limit_bytes"].is_null(), "{report}");
+        }),
         row("a_core_of_a_hook_that_spins", || {
             let large = black_box(vec![7_u8; LARGE]);
             set_hook(|_| spin());
@@ -74,8 +105,18 @@ pub(crate) fn rows() -> Vec<Row> {
             others::start_deaf(3);
             fail();
         })
-        .env("FAILFAST_HOOK_TIMEOUT", "50ms")
+        .env("FAILFAST_HOOK_TIMEOUT", "500ms")
         .hook_timed_out()
+        .before_exec(raise_core_limit)
+        .check(has_dumped_core),
+        row("a_core_of_a_hook_that_ran_beside_traced_threads", || {
+            let large = black_box(vec![7_u8; LARGE]);
+            set_hook(|_| {});
+            std::mem::forget(large);
+            others::start(3, block_all_raw, || {});
+            fail();
+        })
+        .hook_ran_where_traced()
         .before_exec(raise_core_limit)
         .check(has_dumped_core),
     ]
@@ -121,7 +162,7 @@ fn has_dumped_core(outcome: &Outcome) {
 }
 
 /// Has the kernel refuse every further page of addresses.
-fn use_all_addresses() {
+pub(super) fn use_all_addresses() {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = text.split(' ').next().unwrap().parse().unwrap();
     set_limit(libc::RLIMIT_AS, pages * 4096);
@@ -131,17 +172,52 @@ fn use_all_addresses() {
     assert_eq!(more, libc::MAP_FAILED);
 }
 
+/// What a group is given that is to have figures.
+const GROUP_LIMIT: u64 = 512 << 20;
+const HELD: usize = 2 << 20;
+
+fn is_writable_cgroup() -> bool {
+    let folder = cgroup(std::process::id());
+    std::fs::create_dir(&folder).is_ok() && std::fs::remove_dir(folder).is_ok()
+}
+
+/// Between fork and exec: moves into a group of its own, with a limit, if there can be one.
+pub(super) fn enter_a_cgroup() {
+    let mut path = [0_u8; 128];
+    // SAFETY: no preconditions.
+    let pid = unsafe { libc::getpid() };
+    let put = |path: &mut [u8; 128], tail: &str| {
+        let mut out = std::io::Cursor::new(&mut path[..]);
+        let _ = std::io::Write::write_fmt(
+            &mut out,
+            format_args!("/sys/fs/cgroup/memory/failfast-death-{pid}{tail}\0"),
+        );
+    };
+    put(&mut path, "");
+    // SAFETY: a C string.
+    unsafe { libc::mkdir(path.as_ptr().cast(), 0o755) };
+    for (tail, value) in [("/memory.limit_in_bytes", c"512M"), ("/cgroup.procs", c"0")] {
+        put(&mut path, tail);
+        // SAFETY: C strings; async-signal-safe.
+        unsafe {
+            let fd = libc::open(path.as_ptr().cast(), libc::O_WRONLY | libc::O_CLOEXEC);
+            libc::write(fd, value.as_ptr().cast(), value.count_bytes());
+            libc::close(fd);
+        }
+    }
+}
+
 fn cgroup(pid: u32) -> String {
     format!("/sys/fs/cgroup/memory/failfast-death-{pid}")
 }
 
-fn remove_cgroup(pid: u32) {
+pub(super) fn remove_cgroup(pid: u32) {
     let _ = std::fs::remove_dir(cgroup(pid));
 }
 
 /// Moves into a group of its own, and uses all the memory that it may, but for what the kernel
 /// itself needs to write a report.
-fn use_a_whole_cgroup() {
+pub(super) fn use_a_whole_cgroup() {
     const LIMIT: usize = 32 << 20;
     const LEFT: usize = 96 << 10;
     let folder = cgroup(std::process::id());

@@ -1,0 +1,145 @@
+//! Threads that no signal stops.
+
+use std::ffi::c_int;
+use std::hint::black_box;
+
+use super::halt::{self, count_as_detached, hide_proc, storm, to_one_processor};
+use crate::others;
+use crate::table::{Halt, Row};
+use crate::tools::*;
+use crate::witness::{self, COUNTERS, FREE};
+
+pub(crate) fn rows() -> Vec<Row> {
+    let mut rows = traced();
+    rows.extend(elsewhere());
+    rows.extend(unproven());
+    rows
+}
+
+/// Where the kernel lets them be traced they are stopped all the same.
+fn traced() -> Vec<Row> {
+    let row = |name, body| halt::row(name, body).hook_ran_where_traced();
+    vec![
+        row("halt_of_one_that_blocks_signals_raw", deaf_raw::<1>).threads(1),
+        row("halt_of_8_that_block_signals_raw", deaf_raw::<8>).threads(8),
+        row("halt_of_64_that_block_signals_raw", deaf_raw::<64>).threads(64),
+        row("halt_of_one_of_many_that_blocks_signals_raw", || {
+            others::start_spinning(8);
+            deaf_raw::<1>();
+        })
+        .threads(9),
+        row("halt_on_one_processor_of_those_that_block_signals_raw", deaf_raw::<8>)
+            .threads(8)
+            .before_exec(to_one_processor),
+        row("halt_of_those_that_take_every_signal_raw", || {
+            others::start(2, block_all_raw, take_a_signal_raw);
+        })
+        .threads(2),
+        row("halt_of_those_that_block_signals_raw_and_wait", || {
+            others::start(2, block_all_raw, || {
+                // SAFETY: no preconditions.
+                unsafe { libc::usleep(1_000) };
+            });
+        })
+        .threads(2),
+        // Only a standard signal is left, and those can be blocked.
+        row("halt_without_queued_signals_of_one_that_blocks_signals", || others::start_deaf(1))
+            .threads(1)
+            .before_exec(|| set_limit(libc::RLIMIT_SIGPENDING, 0)),
+        row("halt_without_proc_of_one_that_blocks_signals_raw", || {
+            deaf_raw::<1>();
+            hide_proc();
+        })
+        .threads(1),
+        row("a_hook_beside_traced_threads_starts_a_program", || {
+            deaf_raw::<2>();
+            set_hook(|_| {
+                witness::sample();
+                let status = std::process::Command::new("true").status();
+                witness::note(FREE, u64::from(status.is_ok_and(|status| status.success())));
+            });
+        })
+        .check(|outcome| assert!(!may_trace() || outcome.page.get(FREE) == 1)),
+    ]
+}
+
+/// The same, in the middle of something.
+fn elsewhere() -> Vec<Row> {
+    let row = |name, body| halt::row(name, body).hook_ran_where_traced();
+    vec![
+        row("halt_of_those_that_block_signals_raw_and_make_threads", || {
+            others::start(2, block_all_raw, || {
+                storm(|| drop(std::thread::spawn(count_as_detached)))
+            });
+        }),
+        row("halt_of_the_first_thread_that_blocks_signals_raw", || {
+            std::thread::spawn(|| {
+                others::start(1, block_all_raw, || {});
+                fail();
+            });
+            block_all_raw();
+            spin();
+        })
+        .lines(&["failfast: requested: enough (thread `<name>`, pid <pid>)"])
+        .threads(2),
+        row("halt_of_one_that_blocks_signals_raw_and_reads", || {
+            let mut ends = [0; 2];
+            // SAFETY: room for two descriptors.
+            assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+            witness::note(FREE, ends[0] as u64 + 1);
+            write_a_byte(ends[1]);
+            set_hook(move |_| {
+                write_a_byte(ends[1]);
+                witness::sample();
+                linger();
+            });
+            others::start(1, block_all_raw, || {
+                let reader = witness::read(FREE) as c_int - 1;
+                // SAFETY: room for a byte.
+                unsafe { libc::read(reader, black_box(&mut [0_u8]).as_mut_ptr().cast(), 1) };
+            });
+            // It waits for the second byte, inside the C library.
+            while witness::read(COUNTERS) < 2 {
+                std::thread::yield_now();
+            }
+        }),
+    ]
+}
+
+fn deaf_raw<const N: usize>() {
+    others::start(N, block_all_raw, || {});
+}
+
+fn take_a_signal_raw() {
+    let (all, none) = (u64::MAX, std::ptr::null_mut::<libc::siginfo_t>());
+    let soon = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    // SAFETY: a complete set of the kernel's, and a time.
+    unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &all, none, &soon, 8) };
+}
+
+/// Threads that cannot be stopped: the hook must not run beside them.
+fn unproven() -> Vec<Row> {
+    let row = |name, body| halt::row(name, body).hook_skipped().halt(Halt::Unproven);
+    vec![
+        row("halt_where_tracing_is_refused", || {
+            deaf_raw::<1>();
+            refuse(libc::SYS_ptrace, libc::EPERM);
+        })
+        .threads(1),
+        row("halt_where_new_processes_are_refused", || {
+            deaf_raw::<1>();
+            refuse(libc::SYS_clone, libc::EPERM);
+        })
+        .threads(1),
+        row("halt_where_helpers_are_not_told_of_the_end", || {
+            deaf_raw::<1>();
+            refuse(libc::SYS_prctl, libc::EPERM);
+        })
+        .threads(1),
+    ]
+}
+
+fn write_a_byte(to: c_int) {
+    // SAFETY: a byte of ours.
+    unsafe { libc::write(to, c"x".as_ptr().cast(), 1) };
+}
