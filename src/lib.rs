@@ -15,6 +15,8 @@ mod sys;
 // Layer 2: pure cores.
 mod cause;
 mod ledger;
+#[cfg(not(loom))]
+mod record;
 mod report;
 
 // Layer 3: policy, and the record each thread has.

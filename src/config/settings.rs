@@ -13,6 +13,7 @@ use super::choice::{AbortMode, Mode};
 use super::clusters::ClusterBudgets;
 use super::memory::MemoryLimit;
 use super::text::{NAME_MAX, PATH_MAX, Text};
+use crate::record::Address;
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) exec_timeout: Option<Duration>,
     pub(crate) abort_mode: AbortMode,
     pub(crate) mode: Mode,
+    /// Where a supervisor is told, if there is one.
+    pub(crate) record: Option<Address>,
 }
 
 impl Settings {
@@ -103,6 +106,7 @@ impl Settings {
             exec_timeout: None,
             abort_mode,
             mode,
+            record: None,
         }
     }
 

@@ -22,6 +22,7 @@ pub(crate) mod memory;
 pub(crate) mod output;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod record;
 pub(crate) mod registers;
 pub(crate) mod signal;
 pub(crate) mod stack;

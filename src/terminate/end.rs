@@ -4,6 +4,7 @@
 
 use core::ffi::{c_int, c_void};
 
+use crate::record::EndedBy;
 use crate::report::{Failure, HookOutcome};
 use crate::sys::fault::Fault;
 use crate::sys::signal::{self, OWN_FAULTS, Saved};
@@ -11,7 +12,7 @@ use crate::sys::{exit, process, stop};
 
 use super::page::page;
 use super::steps::{self, Step};
-use super::{chain, deadline, emergency, output};
+use super::{chain, deadline, emergency, output, tell};
 
 /// What was in force for `OWN_FAULTS` before the death.
 static BEFORE: [Saved; OWN_FAULTS.len()] = [const { Saved::new() }; OWN_FAULTS.len()];
@@ -24,6 +25,7 @@ pub(super) fn prepare() {
 /// Ends the process. Only the elected thread.
 pub(super) fn finish() -> ! {
     if page().claim_end(process::tid()) {
+        tell::ending(EndedBy::Elected, process::tid());
         output::rewrite_report();
         now()
     }
@@ -38,6 +40,7 @@ pub(super) fn time_is_up() {
     if !page.claim_end(stop::thread()) {
         return;
     }
+    tell::ending(EndedBy::Deadline, stop::thread());
     if let Some(elected) = page.elected() {
         deadline::stop_elected(elected);
     }
@@ -88,6 +91,7 @@ pub(super) fn at_gate() -> ! {
     let is_new = !page.halted.knows(stop::thread());
     if is_new && Step::now() == Step::Hook && page.claim_end(stop::thread()) {
         // All others stand still: it was the hook that has made this one.
+        tell::ending(EndedBy::Gate, stop::thread());
         steps::note_outcome(HookOutcome::Crashed(Failure::Thread));
         output::rewrite_report();
         now()

@@ -8,6 +8,7 @@
 //! * `deadline`: by when it is over, and who sees to it; `halt`, `halted`: the other threads stop.
 //! * `steps`: what is said, and the hook, one step after the other; `facts`, `output`, `exec`,
 //!   `hook`, `chain`.
+//! * `tell`: what a supervisor learns of all this.
 //! * `end`: the last step, and all that leads straight to it.
 //!
 //! # Promises
@@ -57,6 +58,8 @@ pub(crate) mod reserve;
 mod sequence;
 #[cfg(not(loom))]
 mod steps;
+#[cfg(not(loom))]
+mod tell;
 
 #[cfg(not(loom))]
 pub(crate) use {
@@ -65,6 +68,7 @@ pub(crate) use {
     observe::observe,
     page::{is_dying, pass_gate},
     sequence::{Death, prepare, terminate},
+    tell::attach_record,
 };
 #[cfg(not(loom))]
 pub use {

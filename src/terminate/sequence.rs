@@ -14,7 +14,9 @@ use crate::thread::record;
 use super::election::Standing;
 use super::page::page;
 use super::steps::Step;
-use super::{chain, deadline, emergency, end, exec, facts, halt, output, page, reserve, steps};
+use super::{
+    chain, deadline, emergency, end, exec, facts, halt, output, page, reserve, steps, tell,
+};
 
 /// What the failing thread knows.
 #[derive(Debug)]
@@ -87,10 +89,12 @@ unsafe extern "C" fn begin(death: *const c_void) -> ! {
     record.divert_all();
     // 4. Fix the deadline, before anything that could hang.
     page().deadline.fix();
+    tell::elected(death);
     // Whatever fails from here on is known for what it is.
     emergency::handle_faults_apart();
     end::handle_faults();
     facts::note(death);
+    tell::figures(facts::Dying::report());
     // 5. Halt the other threads. 6. Say it: the line, the report. 7. Become another program, or run
     // the hook, and the SIGABRT handlers of others. 8. The end.
     steps::run(Step::Before)

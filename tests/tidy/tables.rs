@@ -8,9 +8,10 @@ pub(crate) const MAY_USE: &[(&str, u32, &[&str])] = &[
     ("cause", 2, &[]),
     ("ledger", 2, &["sync"]),
     ("report", 2, &["bytes", "cause"]),
-    ("config", 3, &["bytes", "sync", "sys", "report"]),
+    ("record", 2, &["sync", "cause", "report"]),
+    ("config", 3, &["bytes", "sync", "sys", "report", "record"]),
     ("thread", 3, &["sync", "sys", "ledger"]),
-    ("terminate", 4, &["sync", "sys", "cause", "report", "config", "thread"]),
+    ("terminate", 4, &["sync", "sys", "cause", "report", "record", "config", "thread"]),
     ("stack", 5, &["sync", "sys", "cause", "report", "config", "thread", "terminate"]),
     (
         "alloc",
