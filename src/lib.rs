@@ -40,6 +40,10 @@ mod alloc;
 #[cfg(not(loom))]
 mod cluster;
 
+// Layer 8: what runs programs from outside.
+#[cfg(all(feature = "supervise", not(loom)))]
+pub mod supervise;
+
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

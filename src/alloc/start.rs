@@ -142,12 +142,8 @@ fn set_up(config: &Config) {
             process::exit_now(EX_CONFIG);
         }
     }
-    if !terminate::attach_record(settings) {
-        say(b"failfast: FAILFAST_RECORD: the supervisor's record cannot be mapped; expected address \
-            space for 8192 bytes more\n");
-        if in_executable {
-            process::exit_now(EX_CONFIG);
-        }
+    if !terminate::attach_record(settings) && in_executable {
+        process::exit_now(EX_CONFIG);
     }
     terminate::accounts_from(current_account, budgets::report_others);
     stack::arm_process(settings);

@@ -52,11 +52,32 @@ pub(crate) fn is_cluster_name(name: &str) -> bool {
 pub(crate) fn check_cluster_limit(limit: Limit) -> Result<(), &'static str> {
     value::check_cluster_limit(limit).map(|_| ()).map_err(|fault| fault.what)
 }
+
+/// What is wrong with a budget, if something is.
+#[cfg(feature = "supervise")]
+pub(crate) fn check_limit(limit: Limit) -> Result<(), &'static str> {
+    value::check_limit(limit).map(|_| ()).map_err(|fault| fault.what)
+}
+
+/// What is wrong with a stack's budget, if something is.
+#[cfg(feature = "supervise")]
+pub(crate) fn check_stack_limit(limit: Limit) -> Result<(), &'static str> {
+    value::check_stack_limit(limit).map(|_| ()).map_err(|fault| fault.what)
+}
+
+/// What is wrong with a time, if something is.
+#[cfg(feature = "supervise")]
+pub(crate) fn check_time(time: core::time::Duration) -> Result<(), &'static str> {
+    value::check_time(time).map(|_| ()).map_err(|fault| fault.what)
+}
+
 pub(crate) use self::{
     asked::{Config, complain_of_second},
     resolve::resolve_here,
     settings::{ReportSink, Settings, Source},
 };
+#[cfg(feature = "supervise")]
+pub(crate) mod group;
 #[cfg(fuzzing)]
 pub(crate) use self::{
     cgroup::{Below, Version, below, membership, mount},

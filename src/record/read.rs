@@ -35,7 +35,7 @@ pub(crate) struct Damaged;
 type Found<T> = Result<Option<T>, Damaged>;
 
 /// A copy of a page, or of its beginning, and the name it has to have.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) words: &'a [u64],
     pub(crate) nonce: u64,

@@ -27,6 +27,8 @@ pub(crate) mod registers;
 pub(crate) mod signal;
 pub(crate) mod stack;
 pub(crate) mod stop;
+#[cfg(feature = "supervise")]
+pub(crate) mod supervise;
 pub(crate) mod switch;
 pub(crate) mod tasks;
 pub(crate) mod thread;

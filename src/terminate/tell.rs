@@ -11,10 +11,14 @@ use crate::record::{self, EndedBy, PAGE_BYTES};
 use crate::report::{Halt, HookOutcome, JSON_BYTES_MAX, Report, Threads, Timestamp};
 use crate::sync::{AtomicPtr, Ordering::*};
 use crate::sys::record::Shared;
-use crate::sys::{facts, memory, process};
+use crate::sys::{facts, file, memory, process};
 
 use super::page::page;
 use super::sequence::Death;
+
+const REFUSED: &[u8] =
+    b"failfast: FAILFAST_RECORD: the supervisor's record cannot be mapped; expected 8192 bytes of \
+    address space\n";
 
 /// Where the record is; null where there is none.
 pub(super) struct Told(AtomicPtr<record::Page>);
@@ -34,7 +38,7 @@ impl Told {
 }
 
 /// Maps the record, if there is one and it is this process's. At start. `false` if there is one and
-/// it cannot be mapped.
+/// it cannot be mapped; that was said.
 pub(crate) fn attach_record(settings: &Settings) -> bool {
     let Some(address) = settings.record else { return true };
     if !page().is_wiped() {
@@ -43,7 +47,11 @@ pub(crate) fn attach_record(settings: &Settings) -> bool {
     let mapping = match crate::sys::record::map(address.fd, address.ino, PAGE_BYTES) {
         Shared::Mapped(mapping) => mapping,
         Shared::Absent => return true,
-        Shared::Refused => return false,
+        Shared::Refused => {
+            // There is nobody else to tell.
+            let _ = file::write_all(2, REFUSED);
+            return false;
+        }
     };
     let shared = core::ptr::with_exposed_provenance_mut::<record::Page>(mapping.base);
     // SAFETY: just mapped, as long as a page; all of it is atomic.
