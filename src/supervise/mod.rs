@@ -51,14 +51,18 @@ mod command;
 mod death;
 mod error;
 mod group;
+mod plan;
 mod running;
 mod show;
 mod spawner;
+mod supervisor;
 mod verdict;
 
 pub use attached::Attached;
 pub use command::{Cgroup, Command};
 pub use death::{Death, Halt, Hook};
 pub use error::StartError;
+pub use plan::{Action, Backoff, Event, Finish, Intensity, Plan, Policy, Restart, Strategy};
 pub use running::Running;
+pub use supervisor::{Happening, Remote, Supervisor};
 pub use verdict::{Class, Reason, Verdict};

@@ -149,11 +149,18 @@ impl Waker {
         owned(libc::c_long::from(fd)).map(Self)
     }
 
-    /// Makes it readable, for good.
+    /// Makes it readable.
     pub(crate) fn wake(&self) {
         let one = 1_u64;
         // SAFETY: eight bytes. It can fail only where it is readable already.
         unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), 8) };
+    }
+
+    /// Makes it unreadable, until it is woken again.
+    pub(crate) fn calm(&self) {
+        let mut count = 0_u64;
+        // SAFETY: eight bytes. It can fail only where it is unreadable already.
+        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), 8) };
     }
 }
 
