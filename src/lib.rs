@@ -15,6 +15,8 @@ mod sys;
 // Layer 2: pure cores.
 mod cause;
 mod ledger;
+#[cfg(not(loom))]
+mod record;
 mod report;
 
 // Layer 3: policy, and the record each thread has.
@@ -37,6 +39,10 @@ mod alloc;
 // Layer 7: what programs ask for while they run.
 #[cfg(not(loom))]
 mod cluster;
+
+// Layer 8: what runs programs from outside.
+#[cfg(all(feature = "supervise", not(loom)))]
+pub mod supervise;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

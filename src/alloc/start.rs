@@ -142,6 +142,9 @@ fn set_up(config: &Config) {
             process::exit_now(EX_CONFIG);
         }
     }
+    if !terminate::attach_record(settings) && in_executable {
+        process::exit_now(EX_CONFIG);
+    }
     terminate::accounts_from(current_account, budgets::report_others);
     stack::arm_process(settings);
     if !fork::install() {

@@ -132,7 +132,7 @@ pub(crate) fn mount(line: &[u8]) -> Option<Mount<'_>> {
 }
 
 /// Undoes the kernel's `\040` for a space, and the like.
-fn unescape(field: &[u8]) -> Result<Text<PATH_MAX>, DoesNotFit> {
+pub(super) fn unescape(field: &[u8]) -> Result<Text<PATH_MAX>, DoesNotFit> {
     let mut text = Text::new();
     let mut rest = field;
     while let [first, after @ ..] = rest {

@@ -30,6 +30,8 @@ mod line;
 mod memory;
 mod near;
 mod options;
+#[cfg(feature = "supervise")]
+pub(crate) mod own_group;
 mod program;
 mod report_to;
 mod resolve;
@@ -54,6 +56,25 @@ pub(crate) fn is_cluster_name(name: &str) -> bool {
 pub(crate) fn check_cluster_limit(limit: Limit) -> Result<(), &'static str> {
     value::check_cluster_limit(limit).map(|_| ()).map_err(|fault| fault.what)
 }
+
+/// What is wrong with a budget, if something is.
+#[cfg(feature = "supervise")]
+pub(crate) fn check_limit(limit: Limit) -> Result<(), &'static str> {
+    value::check_limit(limit).map(|_| ()).map_err(|fault| fault.what)
+}
+
+/// What is wrong with a stack's budget, if something is.
+#[cfg(feature = "supervise")]
+pub(crate) fn check_stack_limit(limit: Limit) -> Result<(), &'static str> {
+    value::check_stack_limit(limit).map(|_| ()).map_err(|fault| fault.what)
+}
+
+/// What is wrong with a time, if something is.
+#[cfg(feature = "supervise")]
+pub(crate) fn check_time(time: core::time::Duration) -> Result<(), &'static str> {
+    value::check_time(time).map(|_| ()).map_err(|fault| fault.what)
+}
+
 pub(crate) use self::{
     asked::{Config, complain_of_second},
     group::Group,

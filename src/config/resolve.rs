@@ -9,13 +9,14 @@ use super::asked::Config;
 use super::choice::{Limit, ReportTo};
 use super::group;
 use super::judge::{Judge, place};
-use super::line::{Fault, Place, Sink};
+use super::line::{Fault, Place, Sink, complain};
 use super::options::{Key, OPTIONS, Spec};
 use super::report_to::{self, Target};
-use super::scan::{Values, scan};
+use super::scan::{RECORD, Values, scan};
 use super::settings::{Settings, Source};
 use super::settle::{self, Draft, Machine};
 use super::value;
+use crate::record::Address;
 use crate::sys::{file, process};
 
 /// Something was wrong, and every such thing was said.
@@ -66,7 +67,20 @@ where
                 from_text(spec, text, &mut draft, settings, &mut judge);
             }
         }
+        if let Some(text) = values.record() {
+            settings.record = Address::parse(text);
+            if settings.record.is_none() {
+                judge.all_well = false;
+                let (place, fault) =
+                    (Place::new(RECORD), Fault::new("says of no record where it is"));
+                complain(judge.sink, place, text, fault, "what a supervisor sets");
+            }
+        }
         draft.values = values;
+    } else if !world.secure {
+        // What is told to a supervisor changes nothing here, so it is told all the same.
+        let (values, _) = scan(world.environment, &mut |_| {});
+        settings.record = values.record().and_then(Address::parse);
     }
     let mut machine = Machine::new(world.root);
     settle::budget(&draft, settings, &mut machine, &mut judge);

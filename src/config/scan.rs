@@ -14,13 +14,34 @@ use super::options::{Key, OPTIONS, PREFIX};
 /// The most unknown names that are mentioned one by one.
 const MENTIONS_MAX: usize = 8;
 
+/// Where a supervisor says that the record is (`record::Address`). It is set by programs, for one
+/// process, so it is not among the options.
+pub(super) const RECORD: &str = "FAILFAST_RECORD";
+
 /// What the environment says, by option.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Values<'e>([Option<&'e [u8]>; OPTIONS.len()]);
+pub(super) struct Values<'e> {
+    options: [Option<&'e [u8]>; OPTIONS.len()],
+    /// Not for people to set: see [`RECORD`].
+    record: Option<&'e [u8]>,
+}
 
 impl<'e> Values<'e> {
     pub(super) fn get(&self, key: Key) -> Option<&'e [u8]> {
-        self.0.get(key as usize).copied().flatten()
+        self.options.get(key as usize).copied().flatten()
+    }
+
+    pub(super) fn record(&self) -> Option<&'e [u8]> {
+        self.record
+    }
+
+    /// Where the value of `name` goes, if it is a known name; and that name.
+    fn slot(&mut self, name: &[u8]) -> Option<(&mut Option<&'e [u8]>, &'static str)> {
+        if name == RECORD.as_bytes() {
+            return Some((&mut self.record, RECORD));
+        }
+        let spec = OPTIONS.iter().find(|spec| spec.name.as_bytes() == name)?;
+        Some((self.options.get_mut(spec.key as usize)?, spec.name))
     }
 }
 
@@ -34,12 +55,10 @@ pub(super) fn scan<'e>(
     let (mut all_well, mut mentions) = (true, 0);
     for (index, entry) in environment.clone().enumerate() {
         let (name, value) = split(entry);
-        let option = OPTIONS.iter().find(|spec| spec.name.as_bytes() == name);
-        if let Some(spec) = option {
-            let Some(slot) = values.0.get_mut(spec.key as usize) else { continue };
+        if let Some((slot, known)) = values.slot(name) {
             let before = *slot.get_or_insert(value);
             if before != value {
-                let (place, part) = (Place::new(spec.name), Some(before));
+                let (place, part) = (Place::new(known), Some(before));
                 let fault = Fault::new("is its second value, after the one before");
                 complain(sink, Place { part, ..place }, value, fault, "one value");
                 all_well = false;

@@ -14,6 +14,7 @@ use super::clusters::ClusterBudgets;
 use super::group::Group;
 use super::memory::MemoryLimit;
 use super::text::{NAME_MAX, PATH_MAX, Text};
+use crate::record::Address;
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) mode: Mode,
     /// The control group whose figures are reported.
     pub(crate) group: Option<Group>,
+    /// Where a supervisor is told, if there is one.
+    pub(crate) record: Option<Address>,
 }
 
 impl Settings {
@@ -107,6 +110,7 @@ impl Settings {
             abort_mode,
             mode,
             group: None,
+            record: None,
         }
     }
 

@@ -234,7 +234,7 @@ impl Halt {
 
 impl HookOutcome {
     /// How it has failed, if it has.
-    const fn failure(self) -> Option<&'static str> {
+    pub(crate) const fn failure(self) -> Option<&'static str> {
         let Self::Crashed(failure) = self else { return None };
         Some(match failure {
             Failure::Panic => "panic",

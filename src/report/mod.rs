@@ -36,7 +36,7 @@ mod time;
 pub(crate) mod writer;
 
 pub(crate) use backtrace::Backtrace;
-pub(crate) use clusters::{Account, Clusters};
+pub(crate) use clusters::{Account, Clusters, NAME_BYTES_MAX};
 pub(crate) use json::JSON_BYTES_MAX;
 pub(crate) use line::{LINE_BYTES_MAX, Line};
 pub use stack::{FoundBy, StackSpan};

@@ -22,10 +22,13 @@ pub(crate) mod memory;
 pub(crate) mod output;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod record;
 pub(crate) mod registers;
 pub(crate) mod signal;
 pub(crate) mod stack;
 pub(crate) mod stop;
+#[cfg(feature = "supervise")]
+pub(crate) mod supervise;
 pub(crate) mod switch;
 pub(crate) mod tasks;
 pub(crate) mod thread;

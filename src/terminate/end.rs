@@ -4,6 +4,7 @@
 
 use core::ffi::{c_int, c_void};
 
+use crate::record::EndedBy;
 use crate::report::{Failure, HookOutcome};
 use crate::sys::fault::Fault;
 use crate::sys::signal::{self, OWN_FAULTS, Saved};
@@ -12,7 +13,7 @@ use crate::sys::{exit, process, stop};
 use super::inject::{self, Phase};
 use super::page::page;
 use super::steps::{self, Step};
-use super::{chain, deadline, emergency, output};
+use super::{chain, deadline, emergency, output, tell};
 
 /// What was in force for `OWN_FAULTS` before the death.
 static BEFORE: [Saved; OWN_FAULTS.len()] = [const { Saved::new() }; OWN_FAULTS.len()];
@@ -26,6 +27,7 @@ pub(super) fn prepare() {
 pub(super) fn finish() -> ! {
     let (page, me) = (page(), process::tid());
     if page.claim_end(me) {
+        tell::ending(EndedBy::Elected, me);
         inject::at(Phase::Ending);
         output::rewrite_report();
         now()
@@ -45,6 +47,7 @@ pub(super) fn time_is_up() {
     if !page.claim_end(stop::thread()) {
         return;
     }
+    tell::ending(EndedBy::Deadline, stop::thread());
     if let Some(elected) = page.elected() {
         deadline::stop_elected(elected);
     }
@@ -94,6 +97,7 @@ pub(super) fn at_gate() -> ! {
     let is_new = !page.halted.knows(stop::thread());
     if is_new && Step::now() == Step::Hook && page.claim_end(stop::thread()) {
         // All others stand still: it was the hook that has made this one.
+        tell::ending(EndedBy::Gate, stop::thread());
         steps::note_outcome(HookOutcome::Crashed(Failure::Thread));
         output::rewrite_report();
         now()

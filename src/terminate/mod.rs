@@ -9,6 +9,7 @@
 //!   other threads stop.
 //! * `steps`: what is said, and the hook, one step after the other; `facts`, `output`, `exec`,
 //!   `hook`, `chain`.
+//! * `tell`: what a supervisor learns of all this.
 //! * `end`: the last step, and all that leads straight to it.
 //! * `inject`: faults on purpose, in builds for tests.
 //!
@@ -64,6 +65,8 @@ mod sequence;
 #[cfg(not(loom))]
 mod steps;
 #[cfg(not(loom))]
+mod tell;
+#[cfg(not(loom))]
 mod tracer;
 
 #[cfg(feature = "fault-injection")]
@@ -75,6 +78,7 @@ pub(crate) use {
     observe::observe,
     page::{is_dying, pass_gate},
     sequence::{Death, prepare, terminate},
+    tell::attach_record,
 };
 #[cfg(not(loom))]
 pub use {

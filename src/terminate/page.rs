@@ -14,6 +14,7 @@ use super::deadline::Deadline;
 use super::election::Election;
 use super::end;
 use super::halted::Halted;
+use super::tell::Told;
 use super::tracer::Tracer;
 
 /// The state of dying; all zero while all is well.
@@ -30,6 +31,10 @@ pub(super) struct Page {
     pub(super) tracer: Tracer,
     /// How much of the reserve was handed out.
     pub(super) reserve_used: AtomicUsize,
+    /// Where the supervisor's record is.
+    pub(super) told: Told,
+    /// Whether a forked child does not see any of this.
+    is_wiped: AtomicU32,
 }
 
 /// Where the page is, once it is mapped.
@@ -46,6 +51,8 @@ static UNPREPARED: Page = Page {
     halted: Halted::new(),
     tracer: Tracer::new(),
     reserve_used: AtomicUsize::new(0),
+    told: Told::new(),
+    is_wiped: AtomicU32::new(0),
 };
 
 /// Maps the page, and makes it this process's. Once; before anything can fail.
@@ -55,12 +62,14 @@ pub(super) fn prepare() {
         return;
     }
     let Some(mapping) = memory::map(size_of::<Page>()) else { return };
-    memory::wipe_on_fork(mapping);
+    let is_wiped = memory::wipe_on_fork(mapping);
     memory::make_resident(mapping);
     let page = core::ptr::with_exposed_provenance_mut::<Page>(mapping.base);
     // ORDER: Release, with the Acquire of `page`. What it publishes are zeroes.
     MAPPED.store(page, Release);
     self::page().is_ours();
+    // ORDER: Relaxed. Read by this thread, at start.
+    self::page().is_wiped.store(u32::from(is_wiped), Relaxed);
 }
 
 /// The page.
@@ -95,6 +104,11 @@ impl Page {
             Ok(_) => true,
             Err(owner) => owner == me,
         }
+    }
+
+    /// Whether a forked child sees zeroes in place of all this.
+    pub(super) fn is_wiped(&self) -> bool {
+        self.is_wiped.load(Relaxed) != 0 // ORDER: Relaxed. As where it is stored.
     }
 
     /// Whether the running thread is the one that is ending this process.

@@ -15,7 +15,9 @@ use super::election::Standing;
 use super::inject::{self, Phase};
 use super::page::page;
 use super::steps::Step;
-use super::{chain, deadline, emergency, end, exec, facts, halt, output, page, reserve, steps};
+use super::{
+    chain, deadline, emergency, end, exec, facts, halt, output, page, reserve, steps, tell,
+};
 
 /// What the failing thread knows.
 #[derive(Debug)]
@@ -95,8 +97,10 @@ unsafe extern "C" fn begin(death: *const c_void) -> ! {
     inject::at(Phase::Left);
     // 4. Fix the deadline, before anything that could hang.
     page().deadline.fix();
+    tell::elected(death);
     inject::at(Phase::Fixed);
     facts::note(death);
+    tell::figures(facts::Dying::report());
     // 5. Halt the other threads. 6. Say it: the line, the report. 7. Become another program, or run
     // the hook, and the SIGABRT handlers of others. 8. The end.
     steps::run(Step::Before)

@@ -17,7 +17,7 @@ use crate::sys::unwind;
 use super::facts::Dying;
 use super::inject::{self, Phase};
 use super::page::page;
-use super::{emergency, end, exec, halt, hook, output};
+use super::{emergency, end, exec, halt, hook, output, tell};
 
 /// The steps, in their order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -102,6 +102,7 @@ pub(super) fn run(mut step: Step) -> ! {
             Step::Halt => {
                 let halt::Outcome { halt, threads } = halt::others();
                 Dying::with(|dying| (dying.report.halt, dying.report.threads) = (halt, threads));
+                tell::halted(halt, threads);
                 if exec::is_set() { Step::Hook } else { Step::Trace }
             }
             Step::Trace => {
@@ -119,16 +120,19 @@ pub(super) fn run(mut step: Step) -> ! {
             Step::Report => {
                 let to_exec = exec::is_set();
                 note_outcome(if to_exec { HookOutcome::Replaced } else { prospect() });
+                tell::report(Dying::report());
                 output::write_report(Dying::report());
                 if to_exec { Step::Exec } else { Step::Hook }
             }
             Step::Exec => {
+                tell::replaced();
                 exec::become_program(Dying::report());
                 Step::Halt
             }
             Step::Hook => {
                 note_outcome(prospect());
                 if prospect() == HookOutcome::Pending {
+                    tell::hook_began();
                     note_outcome(hook::run(Dying::report()));
                 }
                 if stands_still() { Step::Chain } else { Step::End }
@@ -170,6 +174,7 @@ pub(super) fn go_on_after_failure() {
 /// Notes what became of the hook. Only the elected thread.
 pub(super) fn note_outcome(outcome: HookOutcome) {
     Dying::with(|dying| dying.report.hook = outcome);
+    tell::outcome(outcome);
 }
 
 /// Walks the stacks: past the emergency stack, over what led to the failure.

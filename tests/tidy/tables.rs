@@ -7,10 +7,11 @@ pub(crate) const MAY_USE: &[(&str, u32, &[&str])] = &[
     ("sys", 1, &["bytes", "sync"]),
     ("cause", 2, &[]),
     ("ledger", 2, &["sync"]),
+    ("record", 2, &["sync", "cause", "report"]),
     ("report", 2, &["bytes", "cause"]),
-    ("config", 3, &["bytes", "sync", "sys", "report"]),
+    ("config", 3, &["bytes", "sync", "sys", "report", "record"]),
     ("thread", 3, &["sync", "sys", "ledger"]),
-    ("terminate", 4, &["sync", "sys", "cause", "report", "config", "thread"]),
+    ("terminate", 4, &["sync", "sys", "cause", "report", "record", "config", "thread"]),
     ("stack", 5, &["sync", "sys", "cause", "report", "config", "thread", "terminate"]),
     (
         "alloc",
@@ -29,6 +30,7 @@ pub(crate) const MAY_USE: &[(&str, u32, &[&str])] = &[
         ],
     ),
     ("cluster", 7, &["sync", "sys", "ledger", "config", "terminate", "alloc"]),
+    ("supervise", 8, &["sync", "sys", "cause", "record", "report", "config"]),
 ];
 
 /// A word that only some files may name.

@@ -203,3 +203,29 @@ fn wrong_code() {
         assert!(!well, "{start}");
     }
 }
+
+#[test]
+fn a_supervisor_says_where_the_record_is() {
+    let variable = "FAILFAST_RECORD=7:1234:00000000deadbeef";
+    let address = Address { fd: 7, ino: 1234, nonce: 0xdead_beef };
+    for config in [Config::new(), Config { ignore_env: true, ..Config::new() }] {
+        let Outcome { settings, well, lines } = resolved(&config, &[variable]);
+        assert!(well && lines.is_empty(), "{lines:?}");
+        assert_eq!(settings.record, Some(address));
+    }
+    for text in ["", "7", "7:1234:deadbeef", "7:1234:00000000deadbeef:"] {
+        let variable = format!("FAILFAST_RECORD={text}");
+        let Outcome { settings, well, lines } = resolved(&Config::new(), &[&variable]);
+        assert!(!well && settings.record.is_none());
+        let expected = format!(
+            "failfast: FAILFAST_RECORD: `{text}` says of no record where it is; expected what a \
+             supervisor sets\n"
+        );
+        assert_eq!(lines, [expected]);
+        let ignoring = Config { ignore_env: true, ..Config::new() };
+        let Outcome { settings, well, lines } = resolved(&ignoring, &[&variable]);
+        assert!(well && lines.is_empty() && settings.record.is_none(), "{lines:?}");
+    }
+    let twice = [variable, "FAILFAST_RECORD=8:1234:00000000deadbeef"];
+    assert!(!resolved(&Config::new(), &twice).well);
+}

@@ -1,0 +1,56 @@
+//! The thread that makes all children.
+//!
+//! Layer 8.  Plane: control.
+//!
+//! The kernel kills a child with its parent when the *thread* that forked it ends, whatever becomes
+//! of the process. So one thread does it, and never ends.
+
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::{io, thread};
+
+use parking_lot::Mutex;
+
+/// What to start, and whom to tell.
+struct Job {
+    command: Command,
+    done: mpsc::Sender<(Command, io::Result<Child>)>,
+}
+
+/// The thread's inbox, and the process that it is in: a forked child has no such thread.
+static INBOX: Mutex<Option<(u32, mpsc::Sender<Job>)>> = Mutex::new(None);
+
+fn inbox() -> io::Result<mpsc::Sender<Job>> {
+    let mut inbox = INBOX.lock();
+    let me = std::process::id();
+    if let Some((owner, sender)) = &*inbox
+        && *owner == me
+    {
+        return Ok(sender.clone());
+    }
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let name = thread::Builder::new().name("failfast-spawn".into()).stack_size(64 * 1024);
+    name.spawn(move || {
+        for Job { mut command, done } in jobs {
+            let child = command.spawn();
+            // Whoever asked waits for the answer.
+            let _ = done.send((command, child));
+        }
+    })?;
+    *inbox = Some((me, sender.clone()));
+    Ok(sender)
+}
+
+/// Starts `command`, on the thread that never ends, and gives it back.
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+    let (done, answer) = mpsc::channel();
+    let lost = || io::Error::other("the thread that starts programs has ended");
+    let job = Job { command: std::mem::replace(command, Command::new("")), done };
+    if let Err(mpsc::SendError(job)) = inbox().and_then(|inbox| Ok(inbox.send(job)))? {
+        *command = job.command;
+        return Err(lost());
+    }
+    let (back, child) = answer.recv().map_err(|_| lost())?;
+    *command = back;
+    child
+}
