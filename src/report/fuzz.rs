@@ -180,6 +180,7 @@ impl<'a> Source<'a> {
             used: self.number(),
             budget: self.maybe_number(),
             found_by: [FoundBy::Probe, FoundBy::Guard][self.below(2)],
+            kind: [StackKind::Thread, StackKind::Signal, StackKind::Other][self.below(3)],
         }
     }
 }

@@ -163,6 +163,7 @@ fn write_stack(stack: Option<StackSpan>, out: &mut dyn Write) -> fmt::Result {
     members.address("high", stack.high)?;
     members.number("used_bytes", stack.used as u64)?;
     members.number_or_null("budget_bytes", stack.budget.map(|bytes| bytes as u64))?;
+    members.string("kind", stack.kind.code())?;
     members.close()
 }
 

@@ -39,7 +39,7 @@ pub(crate) use backtrace::Backtrace;
 pub(crate) use clusters::{Account, Clusters};
 pub(crate) use json::JSON_BYTES_MAX;
 pub(crate) use line::{LINE_BYTES_MAX, Line};
-pub use stack::{FoundBy, StackSpan};
+pub use stack::{FoundBy, StackKind, StackSpan};
 pub(crate) use text::Text;
 pub(crate) use time::Timestamp;
 

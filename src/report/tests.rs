@@ -31,6 +31,7 @@ fn overflowed(budget: Option<usize>, found_by: FoundBy) -> StackSpan {
         used: 4_194_320,
         budget,
         found_by,
+        kind: StackKind::Thread,
     }
 }
 
@@ -52,6 +53,7 @@ fn extreme(hostile: &str) -> Report {
         used: max,
         budget: Some(max),
         found_by: FoundBy::Probe,
+        kind: StackKind::Other,
     });
     (report.pid, report.tid) = (u32::MAX, u32::MAX);
     report.thread.set(&long);
@@ -214,7 +216,7 @@ fn a_stack_in_json() {
         json!({
             "found_by": "guard", "address": "0x7f10a2bff000", "pointer": "0x7f10a2bff010",
             "low": "0x7f10a2c00000", "high": "0x7f10a2e00000", "used_bytes": 4_194_320,
-            "budget_bytes": null,
+            "budget_bytes": null, "kind": "thread",
         })
     );
     assert_eq!(value["threads"], json!({ "seen": 3, "halted": 2 }));

@@ -61,7 +61,7 @@ mod steps;
 #[cfg(not(loom))]
 pub(crate) use {
     end::intercept,
-    facts::{account, accounts_from},
+    facts::accounts_from,
     observe::observe,
     page::{is_dying, pass_gate},
     sequence::{Death, prepare, terminate},
