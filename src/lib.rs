@@ -47,7 +47,7 @@ pub mod fuzzing;
 pub use config::OptionsTable;
 
 pub use cause::Cause;
-pub use report::{FoundBy, Report, StackKind, StackSpan};
+pub use report::{BacktraceGap, FoundBy, Report, StackKind, StackSpan};
 #[cfg(not(loom))]
 pub use {
     alloc::{FailFast, Malloc, Usage, fallible, usage},

@@ -11,7 +11,7 @@ use core::ffi::c_void;
 use crate::report::{Halt, HookOutcome};
 use crate::sync::Ordering::Relaxed;
 use crate::sys::facts::read_maps;
-use crate::sys::unwind;
+use crate::sys::{clock, unwind};
 
 use super::facts::Dying;
 use super::page::page;
@@ -134,6 +134,7 @@ fn stands_still() -> bool {
 /// Goes on after the step `Trace` has failed. Only the elected thread.
 pub(super) fn run_without_trace() -> ! {
     unsafe extern "C" fn entry(_: *const c_void) -> ! {
+        Dying::with(|dying| dying.report.backtrace.finish(false));
         run(Step::Modules)
     }
     // SAFETY: the elected thread; the frames of the step that failed are not needed any more.
@@ -147,17 +148,19 @@ pub(super) fn note_outcome(outcome: HookOutcome) {
 
 /// Walks the stacks: past the emergency stack, over what led to the failure.
 fn trace() {
+    // A frame takes about a microsecond, and an overflowed stack may have hundreds of thousands,
+    // or, if it is damaged, no end.
+    let until = clock::now().saturating_add(page().deadline.part());
+    let mut is_whole = true;
     unwind::for_each_frame(|frame| {
         if !emergency::is_on(frame.stack_pointer) {
             Dying::with(|dying| dying.report.backtrace.push(frame.address));
         }
-        // An overflowed stack has tens of thousands; they are counted up to a point.
-        Dying::report().backtrace.seen() < FRAMES_SEEN_MAX
+        is_whole = Dying::report().backtrace.seen() % 1024 != 0 || clock::now() < until;
+        is_whole
     });
+    Dying::with(|dying| dying.report.backtrace.finish(is_whole));
 }
-
-/// Where counting ends: walking a frame takes about a microsecond.
-const FRAMES_SEEN_MAX: usize = 20_000;
 
 fn find_modules() {
     Dying::with(|dying| {
