@@ -59,7 +59,7 @@ pub mod fault_injection {
 pub use config::OptionsTable;
 
 pub use cause::Cause;
-pub use report::{FoundBy, Report, StackSpan};
+pub use report::{BacktraceGap, FoundBy, Report, StackKind, StackSpan};
 #[cfg(not(loom))]
 pub use {
     alloc::{FailFast, Malloc, Usage, fallible, usage},

@@ -64,7 +64,7 @@ fn unanswered(record: &Record) -> Option<Death<'static>> {
         cause: if over_budget { Cause::HeapBudget } else { Cause::AllocatorRefused },
         requested: size,
         align: record.null.align.load(Relaxed),
-        account: slow::account_of(figures),
+        account: Some(slow::account_of(figures)),
         stack: None,
         message: None,
         context: core::ptr::null_mut(),

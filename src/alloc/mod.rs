@@ -9,6 +9,8 @@
 mod abort;
 mod block;
 pub(crate) mod budgets;
+#[cfg(feature = "c-threads")]
+mod c_threads;
 pub(crate) mod clusters;
 pub(crate) mod entered;
 mod fallible;

@@ -218,7 +218,7 @@ pub(super) fn death(
         cause,
         requested,
         align,
-        account: account_of(figures),
+        account: Some(account_of(figures)),
         stack: None,
         message: None,
         context: ptr::null_mut(),

@@ -64,7 +64,9 @@ unsafe impl Sync for Once {}
 #[unsafe(link_section = ".init_array.00099")]
 static CONSTRUCTOR: extern "C" fn() = constructor;
 
-extern "C" fn constructor() {
+pub(super) extern "C" fn constructor() {
+    #[cfg(feature = "c-threads")]
+    super::c_threads::prepare();
     // A boxed byte that the compiler must not see through.
     drop(core::hint::black_box(std::boxed::Box::new(0_u8)));
 }

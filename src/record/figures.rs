@@ -2,7 +2,9 @@
 //!
 //! Layer 2.  Plane: failure.
 
-use crate::report::{FoundBy, MESSAGE_BYTES_MAX, NAME_BYTES_MAX, Report, THREAD_BYTES_MAX};
+use crate::report::{
+    FoundBy, MESSAGE_BYTES_MAX, NAME_BYTES_MAX, Report, StackKind, THREAD_BYTES_MAX,
+};
 
 use super::write::Payload;
 
@@ -32,13 +34,19 @@ pub(super) fn write_figures(report: &Report, to: &mut Payload<'_>) {
     to.text(report.message.as_str().as_bytes(), MESSAGE_BYTES_MAX);
 }
 
-/// 0 for no stack; else how it was noticed, and where.
+/// 0 for no stack; else how it was noticed, whose it was, and where.
 fn write_stack(report: &Report, to: &mut Payload<'_>) {
     let Some(stack) = report.stack else { return (0..8).for_each(|_| to.word(0)) };
-    to.word(match stack.found_by {
+    let found_by = match stack.found_by {
         FoundBy::Probe => 1,
         FoundBy::Guard => 2,
-    });
+    };
+    let kind = match stack.kind {
+        StackKind::Thread => 1,
+        StackKind::Signal => 2,
+        StackKind::Other => 3,
+    };
+    to.word(found_by | kind << 8);
     for address in [stack.address, stack.pointer, stack.low, stack.high, stack.used] {
         to.word(address as u64);
     }

@@ -7,7 +7,7 @@
 use crate::cause::Cause;
 use crate::report::{
     Failure, FoundBy, Halt, HookOutcome, JSON_BYTES_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX,
-    StackSpan, THREAD_BYTES_MAX, Threads, Timestamp,
+    StackKind, StackSpan, THREAD_BYTES_MAX, Threads, Timestamp,
 };
 use crate::sync::Ordering::*;
 
@@ -289,14 +289,23 @@ impl<'a> Record<'a> {
 
 /// `Some(None)` for no stack.
 fn stack(from: &mut Payload<'_>) -> Option<Option<StackSpan>> {
-    let found_by = match from.word()? {
-        0 => None,
-        1 => Some(FoundBy::Probe),
-        2 => Some(FoundBy::Guard),
-        _ => return None,
-    };
+    let how = from.word()?;
     let [address, pointer, low, high, used] =
         [from.number()?, from.number()?, from.number()?, from.number()?, from.number()?];
     let budget = from.option()?;
-    Some(found_by.map(|found_by| StackSpan { address, pointer, low, high, used, budget, found_by }))
+    if how == 0 {
+        return Some(None);
+    }
+    let found_by = match how & 0xff {
+        1 => FoundBy::Probe,
+        2 => FoundBy::Guard,
+        _ => return None,
+    };
+    let kind = match how >> 8 {
+        1 => StackKind::Thread,
+        2 => StackKind::Signal,
+        3 => StackKind::Other,
+        _ => return None,
+    };
+    Some(Some(StackSpan { address, pointer, low, high, used, budget, found_by, kind }))
 }

@@ -5,7 +5,7 @@
 use super::read::{Damaged, Record, Words, copy};
 use super::write::Start;
 use super::*;
-use crate::report::{Account, FoundBy, Halt, Report, StackSpan, Threads, Timestamp};
+use crate::report::{Account, FoundBy, Halt, Report, StackKind, StackSpan, Threads, Timestamp};
 
 const NONCE: u64 = 0x0123_4567_89ab_cdef;
 
@@ -52,6 +52,7 @@ fn report() -> Report {
         used: 5,
         budget: Some(6),
         found_by: FoundBy::Guard,
+        kind: StackKind::Signal,
     });
     report.thread.set("worker-3");
     report.message.set(&"ü".repeat(512));

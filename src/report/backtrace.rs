@@ -8,9 +8,33 @@
 use super::modules::Resolver;
 use super::text::Text;
 use core::mem;
+use core::ops::Range;
 
 /// How many frames a report has room for.
 pub(crate) const FRAMES_MAX: usize = 64;
+
+/// How many of `frames` are the outermost, if there were more: of a recursion without end both ends
+/// say how it came about. One frame more is always one that is added to those of before, so that
+/// more never needs less room.
+const fn outermost(frames: usize) -> usize {
+    frames.saturating_sub(8).saturating_mul(3) / 7
+}
+
+/// How many of `FRAMES_MAX` are the innermost.
+const INNERMOST: usize = FRAMES_MAX - outermost(FRAMES_MAX);
+/// And how many the outermost.
+const OUTERMOST: usize = outermost(FRAMES_MAX);
+
+/// Where frames are left out of a long backtrace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BacktraceGap {
+    /// After so many of those that are there, which are the innermost; those behind it are the
+    /// outermost.
+    pub after: usize,
+    /// How many are left out.
+    pub frames: usize,
+}
 
 /// How many different files a report has room for.
 pub(crate) const MODULES_MAX: usize = 16;
@@ -45,6 +69,8 @@ pub(crate) struct Backtrace {
     places: [Option<Place>; FRAMES_MAX],
     kept: usize,
     seen: usize,
+    /// Whether the outermost frame was seen.
+    is_whole: bool,
     modules: [Module; MODULES_MAX],
     modules_kept: usize,
 }
@@ -58,18 +84,54 @@ impl Backtrace {
             places: [None; FRAMES_MAX],
             kept: 0,
             seen: 0,
+            is_whole: true,
             modules: [NONE; MODULES_MAX],
             modules_kept: 0,
         }
     }
 
-    /// Adds the frame around those added before. What finds no room is only counted.
+    /// Adds the frame around those added before. Where there is no room, it takes the place of the
+    /// innermost of the outermost ones.
     pub(crate) fn push(&mut self, address: usize) {
-        if let Some(place) = self.addresses.get_mut(self.seen) {
+        let place = match self.seen.checked_sub(FRAMES_MAX) {
+            None => self.seen,
+            Some(more) => INNERMOST.saturating_add(more % OUTERMOST),
+        };
+        if let Some(place) = self.addresses.get_mut(place) {
             *place = address;
         }
         self.seen = self.seen.saturating_add(1);
         self.kept = self.seen.min(FRAMES_MAX);
+    }
+
+    /// Ends it. If it is not whole, the last frames seen were in the middle of somewhere, and are
+    /// left out. Once, after all have been added.
+    pub(crate) fn finish(&mut self, is_whole: bool) {
+        self.is_whole = is_whole;
+        let Some(more) = self.seen.checked_sub(FRAMES_MAX) else { return };
+        if !is_whole {
+            self.kept = INNERMOST;
+        } else if let Some(outer) = self.addresses.get_mut(INNERMOST..) {
+            outer.rotate_left(more % OUTERMOST);
+        }
+    }
+
+    /// Which of `frames` that are written are the innermost; then which are the outermost.
+    fn choose(&self, frames: usize) -> [Range<usize>; 2] {
+        let frames = frames.min(self.kept);
+        let outer = match self.is_whole && self.seen > frames {
+            true => outermost(frames),
+            false => 0,
+        };
+        [0..frames.saturating_sub(outer), self.kept.saturating_sub(outer)..self.kept]
+    }
+
+    /// What is left out in the middle, if `frames` are written.
+    pub(crate) fn gap(&self, frames: usize) -> Option<BacktraceGap> {
+        let [inner, outer] = self.choose(frames);
+        let left_out = self.seen.saturating_sub(inner.len()).saturating_sub(outer.len());
+        (self.is_whole && left_out > 0 && !outer.is_empty())
+            .then_some(BacktraceGap { after: inner.len(), frames: left_out })
     }
 
     /// Begins to look up which files the addresses are in.
@@ -87,14 +149,15 @@ impl Backtrace {
         self.seen
     }
 
-    /// Each address with its place, where that is known.
-    pub(super) fn frames(&self) -> impl Iterator<Item = (usize, Option<Place>)> {
-        self.addresses().iter().copied().zip(self.places.iter().copied())
+    /// The addresses that are written of `frames`, each with its place, where that is known.
+    pub(super) fn frames(&self, frames: usize) -> impl Iterator<Item = (usize, Option<Place>)> {
+        let chosen = self.choose(frames).into_iter().flatten();
+        chosen.filter_map(|i| Some((*self.addresses.get(i)?, *self.places.get(i)?)))
     }
 
-    /// The files that the innermost `frames` are in.
+    /// The files that the `frames` which are written are in.
     pub(super) fn modules(&self, frames: usize) -> &[Module] {
-        let used = self.frames().take(frames).filter_map(|(_, place)| place);
+        let used = self.frames(frames).filter_map(|(_, place)| place);
         let count = used.map(|place| place.module.saturating_add(1)).max().unwrap_or(0);
         self.modules.get(..count).unwrap_or_default()
     }
@@ -118,11 +181,18 @@ impl Backtrace {
         }
     }
 
-    /// Numbers the modules in the order in which frames first name them, so that fewer frames
-    /// need fewer modules.
+    /// Numbers the modules in the order in which more and more frames name them, so that fewer
+    /// frames need fewer modules.
     pub(super) fn order_modules(&mut self) {
         let mut ordered = 0;
-        for frame in 0..self.kept {
+        for frames in 0..self.kept {
+            // One more is added at the end of the first range, or before the second.
+            let [inner, _] = self.choose(frames);
+            let [wider_inner, wider_outer] = self.choose(frames.saturating_add(1));
+            let frame = match wider_inner.end > inner.end {
+                true => inner.end,
+                false => wider_outer.start,
+            };
             let Some(Some(place)) = self.places.get(frame).copied() else { continue };
             if place.module >= ordered {
                 self.swap_modules(place.module, ordered);

@@ -50,9 +50,11 @@ fn check_members(report: &Report, members: &Map<String, Value>) {
     assert_eq!(members["message"].is_null(), report.message().is_none());
     let frames = members["backtrace"].as_array().expect("an array");
     assert_eq!(frames.len() + cut("backtrace"), report.backtrace.seen());
-    for (frame, (address, place)) in frames.iter().zip(report.backtrace.frames()) {
+    for (frame, (address, place)) in frames.iter().zip(report.backtrace.frames(frames.len())) {
         check_frame(frame, address, place.is_some(), &members["modules"]);
     }
+    let after = members["cut"]["backtrace_after"].as_u64();
+    assert!(after.is_none_or(|after| (after as usize) < frames.len() && cut("backtrace") > 0));
     let named = frames.iter().filter_map(|frame| frame.get("module")?.as_u64()).max();
     let modules = members["modules"].as_array().expect("an array").len();
     assert_eq!(modules as u64, named.map_or(0, |module| module + 1), "modules without frames");
@@ -116,9 +118,12 @@ fn draw(source: &mut Source<'_>) -> Report {
         let crashed = Crashed(failure[source.below(3)]);
         [None, Pending, Ran, crashed, Timeout, Skipped][source.below(6)]
     };
-    for _ in 0..source.below(FRAMES_MAX + 2) {
+    let frames = [FRAMES_MAX + 2, 3 * FRAMES_MAX][source.below(2)];
+    for _ in 0..source.below(frames) {
         report.backtrace.push(source.number());
     }
+    let is_whole = source.below(8) > 0;
+    report.backtrace.finish(is_whole);
     for _ in 0..source.below(20) {
         report.clusters.add(source.account());
     }
@@ -180,6 +185,7 @@ impl<'a> Source<'a> {
             used: self.number(),
             budget: self.maybe_number(),
             found_by: [FoundBy::Probe, FoundBy::Guard][self.below(2)],
+            kind: [StackKind::Thread, StackKind::Signal, StackKind::Other][self.below(3)],
         }
     }
 }

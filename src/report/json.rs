@@ -163,6 +163,7 @@ fn write_stack(stack: Option<StackSpan>, out: &mut dyn Write) -> fmt::Result {
     members.address("high", stack.high)?;
     members.number("used_bytes", stack.used as u64)?;
     members.number_or_null("budget_bytes", stack.budget.map(|bytes| bytes as u64))?;
+    members.string("kind", stack.kind.code())?;
     members.close()
 }
 
@@ -175,7 +176,7 @@ fn write_threads(threads: Option<Threads>, out: &mut dyn Write) -> fmt::Result {
 }
 
 fn write_backtrace(report: &Report, plan: &Plan, out: &mut dyn Write) -> fmt::Result {
-    write_array(out, report.backtrace.frames().take(plan.frames), |(address, place), out| {
+    write_array(out, report.backtrace.frames(plan.frames), |(address, place), out| {
         let mut members = Object::open(out)?;
         members.address("addr", address)?;
         if let Some(place) = place {
@@ -218,6 +219,8 @@ fn write_cut(report: &Report, plan: &Plan, out: &mut dyn Write) -> fmt::Result {
     let mut members = Object::open(out)?;
     members.number("message_bytes", message as u64)?;
     members.number("backtrace", frames as u64)?;
+    let gap = report.backtrace.gap(plan.frames);
+    members.number_or_null("backtrace_after", gap.map(|gap| gap.after as u64))?;
     members.number("clusters", clusters as u64)?;
     members.close()
 }

@@ -36,10 +36,11 @@ mod time;
 pub(crate) mod writer;
 
 pub(crate) use backtrace::Backtrace;
+pub use backtrace::BacktraceGap;
 pub(crate) use clusters::{Account, Clusters, NAME_BYTES_MAX};
 pub(crate) use json::JSON_BYTES_MAX;
 pub(crate) use line::{LINE_BYTES_MAX, Line};
-pub use stack::{FoundBy, StackSpan};
+pub use stack::{FoundBy, StackKind, StackSpan};
 pub(crate) use text::Text;
 pub(crate) use time::Timestamp;
 
@@ -229,10 +230,33 @@ impl Report {
         self.tid
     }
 
-    /// Where the thread was: return addresses, innermost first. Empty if they could not be had.
+    /// Where the thread was: return addresses, innermost first; 64 at most. Empty if they could not
+    /// be had. Of a longer one the innermost and the outermost frames are there, and
+    /// [`backtrace_gap`](Self::backtrace_gap) says what is not.
     #[must_use]
     pub fn backtrace(&self) -> &[usize] {
         self.backtrace.addresses()
+    }
+
+    /// What is left out in the middle of [`backtrace`](Self::backtrace). `None` if nothing is; and
+    /// if the walk took too long to reach the outermost frames, so that none of those is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn write_backtrace(report: &failfast_alloc::Report, out: &mut dyn std::fmt::Write) {
+    ///     let gap = report.backtrace_gap();
+    ///     for (place, address) in report.backtrace().iter().enumerate() {
+    ///         if let Some(gap) = gap.filter(|gap| gap.after == place) {
+    ///             let _ = writeln!(out, "... {} frames ...", gap.frames);
+    ///         }
+    ///         let _ = writeln!(out, "{address:#x}");
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn backtrace_gap(&self) -> Option<BacktraceGap> {
+        self.backtrace.gap(self.backtrace.addresses().len())
     }
 
     /// The thread's stack, if that is what ran out.

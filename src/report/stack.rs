@@ -22,6 +22,21 @@ pub struct StackSpan {
     pub budget: Option<usize>,
     /// How it was noticed.
     pub found_by: FoundBy,
+    /// Whose stack it was.
+    pub kind: StackKind,
+}
+
+/// What a stack was for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StackKind {
+    /// The thread's own.
+    Thread,
+    /// The one that its signal handlers run on (`sigaltstack`).
+    Signal,
+    /// Another: a fiber's, say. Its bounds are those of the memory that it is in, which may have
+    /// more in it than the stack.
+    Other,
 }
 
 /// How the end of a stack was noticed.
@@ -48,6 +63,17 @@ impl FoundBy {
         match self {
             Self::Probe => "probe",
             Self::Guard => "guard",
+        }
+    }
+}
+
+impl StackKind {
+    /// Its name in the report.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Thread => "thread",
+            Self::Signal => "signal",
+            Self::Other => "other",
         }
     }
 }

@@ -31,6 +31,7 @@ fn overflowed(budget: Option<usize>, found_by: FoundBy) -> StackSpan {
         used: 4_194_320,
         budget,
         found_by,
+        kind: StackKind::Thread,
     }
 }
 
@@ -52,6 +53,7 @@ fn extreme(hostile: &str) -> Report {
         used: max,
         budget: Some(max),
         found_by: FoundBy::Probe,
+        kind: StackKind::Other,
     });
     (report.pid, report.tid) = (u32::MAX, u32::MAX);
     report.thread.set(&long);
@@ -214,7 +216,7 @@ fn a_stack_in_json() {
         json!({
             "found_by": "guard", "address": "0x7f10a2bff000", "pointer": "0x7f10a2bff010",
             "low": "0x7f10a2c00000", "high": "0x7f10a2e00000", "used_bytes": 4_194_320,
-            "budget_bytes": null,
+            "budget_bytes": null, "kind": "thread",
         })
     );
     assert_eq!(value["threads"], json!({ "seen": 3, "halted": 2 }));
@@ -322,6 +324,68 @@ fn a_deep_backtrace_of_an_ordinary_program_is_nearly_whole() {
     report.clusters.add(Account::new("root", 1, 1, Some(1)));
     let frames = to_json(&report)["backtrace"].as_array().unwrap().len();
     assert!(frames >= 50, "{frames}");
+}
+
+/// Where the frames of `numbered` are.
+const CODE: usize = 0x7f00_0000_0000;
+
+/// A backtrace of so many frames, whose addresses are in their order.
+fn numbered(frames: usize, is_whole: bool) -> Report {
+    let mut report = ordinary(Cause::StackOverflow);
+    (CODE..CODE + frames).for_each(|address| report.backtrace.push(address));
+    report.backtrace.finish(is_whole);
+    report
+}
+
+#[test]
+fn a_long_backtrace_keeps_both_ends() {
+    for frames in [65, 66, 88, 89, 90, 100_000] {
+        let report = numbered(frames, true);
+        let expected = (0..40).chain(frames - 24..frames).map(|n| CODE + n);
+        assert_eq!(report.backtrace(), expected.collect::<Vec<_>>(), "of {frames}");
+        let gap = report.backtrace_gap().unwrap();
+        assert_eq!((gap.after, gap.frames), (40, frames - 64));
+    }
+    for frames in [0, 1, 63, 64] {
+        let report = numbered(frames, true);
+        assert_eq!(report.backtrace(), (CODE..CODE + frames).collect::<Vec<_>>());
+        assert_eq!(report.backtrace_gap(), None);
+    }
+}
+
+#[test]
+fn a_walk_that_took_too_long_keeps_the_innermost() {
+    let report = numbered(5000, false);
+    assert_eq!(report.backtrace(), (CODE..CODE + 40).collect::<Vec<_>>());
+    assert_eq!(report.backtrace_gap(), None);
+    let value = to_json(&report);
+    let missing = 5000 - value["backtrace"].as_array().unwrap().len();
+    assert_eq!(
+        (&value["cut"]["backtrace"], &value["cut"]["backtrace_after"]),
+        (&json!(missing), &json!(null))
+    );
+}
+
+#[test]
+fn a_report_that_is_too_long_loses_frames_in_the_middle() {
+    for frames in [64, 1000] {
+        let mut report = numbered(frames, true);
+        report.message.set(&"m".repeat(1024));
+        (0..16)
+            .for_each(|n| report.clusters.add(Account::new("a-name-of-some-length", n, n, None)));
+        let value = to_json(&report);
+        let written = value["backtrace"].as_array().unwrap();
+        let number = |frame: &Value| {
+            usize::from_str_radix(&frame["addr"].as_str().unwrap()[2..], 16).unwrap() - CODE
+        };
+        let (numbers, after) =
+            (written.iter().map(number), value["cut"]["backtrace_after"].as_u64());
+        let after = after.unwrap() as usize;
+        let outer = written.len() - after;
+        assert!(outer > 4 && after > outer, "{after} and {outer}");
+        assert!(numbers.eq((0..after).chain(frames - outer..frames)), "{written:?}");
+        assert_eq!(value["cut"]["backtrace"], frames - written.len());
+    }
 }
 
 /// A thousand reports of random content. The generator is xorshift, the seed fixed.

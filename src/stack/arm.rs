@@ -10,7 +10,7 @@ use crate::sys::stack::{self, Bounds};
 use crate::sys::{altstack, memory, process};
 use crate::thread::Record;
 
-use super::{handler, zone};
+use super::{handler, spare, zone};
 
 /// Has overflows noticed in this process. At start, before the runtime looks for handlers of
 /// others: it leaves alone what it finds.
@@ -23,31 +23,38 @@ pub(crate) fn arm_process(settings: &Settings) {
 /// first allocation.
 pub(crate) fn arm_thread(record: &Record) {
     find_bounds(record);
-    if altstack::current().is_some() {
+    if altstack::is_set() {
         return; // Somebody else's, who will take it away again.
     }
-    let Some(mapping) = memory::map_guarded(altstack::wanted_bytes()) else { return };
-    // SAFETY: a fresh mapping, which `disarm_thread` takes away before it is unmapped.
+    let mapping = spare::take().or_else(|| memory::map_guarded(altstack::wanted_bytes()));
+    let Some(mapping) = mapping else { return };
+    // A thread that is told to stop must not need memory for that.
+    memory::make_end_resident(mapping, altstack::needed_bytes());
+    // SAFETY: a fresh mapping, or one whose thread is gone; this thread's until it is gone itself.
     if unsafe { altstack::enable(mapping) } {
         // ORDER: Relaxed, both. The thread's own words.
         record.stack.altstack.store(mapping.base, Relaxed);
         record.stack.altstack_len.store(mapping.len, Relaxed);
     } else {
-        // SAFETY: made above, and used by nobody.
+        // SAFETY: made by `map_guarded`, and used by nobody.
         unsafe { memory::unmap_guarded(mapping) };
     }
 }
 
-/// Takes the alternate stack away from the running thread, which is ending. What somebody has put
-/// in its place stays; ours is then still mapped, since it may be put back.
+/// The running thread is ending. Its alternate stack stays until it has ended, for destructors that
+/// come later; even if somebody has put another in its place, who may put it back.
 pub(crate) fn disarm_thread(record: &Record) {
     // ORDER: Relaxed, both. The thread's own words.
     let base = record.stack.altstack.swap(0, Relaxed);
     let len = record.stack.altstack_len.swap(0, Relaxed);
-    if base != 0 && altstack::current() == Some(base) && altstack::disable() {
-        // SAFETY: made by `arm_thread`; the kernel does not know it any more, and this thread,
+    let mapping = Mapping { base, len };
+    if base == 0 || spare::keep(mapping) {
+        return;
+    }
+    if altstack::is(mapping) && altstack::disable() {
+        // SAFETY: made by `map_guarded`; the kernel does not know it any more, and this thread,
         // whose only it was, is not on it: `disable` would have been refused.
-        unsafe { memory::unmap_guarded(Mapping { base, len }) };
+        unsafe { memory::unmap_guarded(mapping) };
     }
 }
 

@@ -3,7 +3,7 @@
 //! Layer 5.  Plane: data.
 
 use crate::cause::Cause;
-use crate::report::{FoundBy, StackSpan};
+use crate::report::{FoundBy, StackKind, StackSpan};
 use crate::sys::stack;
 use crate::terminate::{self, Death};
 use crate::thread::Record;
@@ -57,6 +57,7 @@ fn condemn(record: &Record, here: usize, wanted: usize) {
         used,
         budget,
         found_by: FoundBy::Probe,
+        kind: StackKind::Thread,
     };
     let death = |cause| death(cause, span);
     match budget {
@@ -78,7 +79,7 @@ pub(super) fn death(cause: Cause, span: StackSpan) -> Death<'static> {
         cause,
         requested: 0,
         align: 0,
-        account: terminate::account(),
+        account: None,
         stack: Some(span),
         message: None,
         context: core::ptr::null_mut(),

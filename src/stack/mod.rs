@@ -27,8 +27,10 @@
 //!   whoever was there before us, as if we were not.
 
 mod arm;
+mod fault;
 mod handler;
 mod judge;
+mod spare;
 mod zone;
 
 pub(crate) use arm::{arm_process, arm_thread, disarm_thread};

@@ -14,15 +14,41 @@ pub(crate) fn wanted_bytes() -> usize {
     (frame + 32 * 1024).max(64 * 1024)
 }
 
+/// How much of it a handler of ours needs to stop its thread: to be had however full the machine is.
+pub(crate) fn needed_bytes() -> usize {
+    // SAFETY: no preconditions.
+    let frame = unsafe { libc::getauxval(AT_MINSIGSTKSZ) } as usize;
+    frame + 2048
+}
+
+/// How much of the mapping, at its low end, the kernel is not told of. Whether a thread is on its
+/// alternate stack the kernel sees from the stack pointer alone; and a fault just below what it
+/// knows, while the stack pointer is still within, would have no room for its handler and end the
+/// process without a word. As it is, the stack pointer has left before the guard is met: an
+/// instruction reaches no further below it (see `BELOW` in `stack::fault`).
+const SLACK: usize = 512;
+
 /// getauxval(3): the least room that a signal needs.
 const AT_MINSIGSTKSZ: libc::c_ulong = 51;
 
-/// Where this thread's alternate stack begins, or `None` if it has none.
-pub(crate) fn current() -> Option<usize> {
+/// Whether this thread has an alternate stack. `true` if the kernel does not say.
+pub(crate) fn is_set() -> bool {
+    current().is_none_or(|now| now.ss_flags & libc::SS_DISABLE == 0)
+}
+
+/// Whether `mapping` is this thread's alternate stack.
+pub(crate) fn is(mapping: Mapping) -> bool {
+    let is_it = |now: libc::stack_t| {
+        now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp.addr() == mapping.base + SLACK
+    };
+    current().is_some_and(is_it)
+}
+
+fn current() -> Option<libc::stack_t> {
     let mut now = empty();
     // SAFETY: only reads; the result is writable.
     let known = unsafe { libc::sigaltstack(ptr::null(), &raw mut now) } == 0;
-    (known && now.ss_flags & libc::SS_DISABLE == 0).then(|| now.ss_sp.addr())
+    known.then_some(now)
 }
 
 /// Makes `mapping` this thread's alternate stack. `false` if it is running on one now.
@@ -32,9 +58,9 @@ pub(crate) fn current() -> Option<usize> {
 /// Until `disable`, or the thread's end, nobody else uses the mapping, and nobody unmaps it.
 pub(crate) unsafe fn enable(mapping: Mapping) -> bool {
     let stack = libc::stack_t {
-        ss_sp: ptr::with_exposed_provenance_mut(mapping.base),
+        ss_sp: ptr::with_exposed_provenance_mut(mapping.base + SLACK),
         ss_flags: 0,
-        ss_size: mapping.len,
+        ss_size: mapping.len - SLACK,
     };
     // SAFETY: the caller gives the memory to the kernel.
     unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) == 0 }

@@ -81,6 +81,15 @@ impl Fault {
         pc
     }
 
+    /// The alternate stack that the thread had, from its lowest address to past its highest.
+    pub(crate) fn alternate_stack(&self) -> Option<(usize, usize)> {
+        let context = self.context.cast::<libc::ucontext_t>();
+        // SAFETY: valid by the contract of `new`.
+        let stack = unsafe { (*context).uc_stack };
+        let low = stack.ss_sp.addr();
+        (stack.ss_flags & libc::SS_DISABLE == 0).then_some((low, low + stack.ss_size))
+    }
+
     /// Has the signal answered as if the handler that is running were not there.
     ///
     /// # Safety

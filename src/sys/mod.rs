@@ -14,6 +14,8 @@ pub(crate) mod facts;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod heap;
+#[cfg(feature = "c-threads")]
+pub(crate) mod interpose;
 pub(crate) mod library;
 pub(crate) mod limits;
 pub(crate) mod lock;

@@ -16,6 +16,13 @@ pub(crate) fn tid() -> u32 {
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
+/// Whether no thread of this process has the number `tid` any more. `false` if the kernel does not
+/// say.
+pub(crate) fn is_gone(tid: u32) -> bool {
+    // SAFETY: numbers; no signal is sent.
+    unsafe { libc::syscall(libc::SYS_tgkill, pid(), tid, 0) != 0 && errno() == libc::ESRCH }
+}
+
 /// Ends the process at once, with no handler and no destructor.
 pub(crate) fn exit_now(status: i32) -> ! {
     // SAFETY: `_exit` has no preconditions.

@@ -201,6 +201,12 @@ pub(crate) fn block(mask: u64) {
     change_mask(libc::SIG_BLOCK, mask);
 }
 
+/// Lets the signals through by which a bad address is told.
+#[cfg(feature = "c-threads")]
+pub(crate) fn unblock_bad_addresses() {
+    change_mask(libc::SIG_UNBLOCK, bit(SIGSEGV) | bit(SIGBUS));
+}
+
 /// Lets `signal` through in this thread.
 pub(crate) fn unblock(signal: i32) {
     change_mask(libc::SIG_UNBLOCK, bit(signal));
@@ -214,14 +220,22 @@ pub(crate) fn send_to_self(signal: i32) {
 
 /// Has nobody's `pthread_cancel` end this thread from now on: what is to be done is to be finished.
 pub(crate) fn refuse_cancellation() {
+    exchange_cancellation(CANCELLATION_OFF);
+}
+
+/// PTHREAD_CANCEL_DISABLE, which both C libraries number so.
+pub(crate) const CANCELLATION_OFF: c_int = 1;
+
+/// Sets whether `pthread_cancel` may end this thread, and returns what was set before.
+pub(crate) fn exchange_cancellation(state: c_int) -> c_int {
     unsafe extern "C" {
         fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
     }
-    const PTHREAD_CANCEL_DISABLE: c_int = 1;
     let mut before = 0;
     // SAFETY: the state exists; the result is writable. Both C libraries touch this thread's own
     // words only.
-    unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
+    unsafe { pthread_setcancelstate(state, &raw mut before) };
+    before
 }
 
 fn rt_sigaction(signal: i32, new: *const Action, old: *mut Action) -> bool {

@@ -19,7 +19,8 @@ pub(crate) struct Bounds {
     pub(crate) low: usize,
     /// The address past its highest byte.
     pub(crate) high: usize,
-    /// The size of the guard below `low`; what is below the first thread's is not ours to know.
+    /// The size of the guard below `low`; for the first thread's, how far down the kernel keeps
+    /// others away from it.
     pub(crate) guard_bytes: usize,
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn of_first() -> Option<Bounds> {
     let around = Around::find(mark_of_first());
     let gap = GAP_PAGES * page_bytes();
     let (high, may_grow_to, is_at) = match around {
-        Some(Around { below, low, high }) => (high, below.saturating_add(gap), low),
+        Some(Around { below, low, high, .. }) => (high, below.saturating_add(gap), low),
         // No /proc: the mark is on the highest page but, at most, one.
         None => {
             let mark = mark_of_first();
@@ -53,7 +54,7 @@ pub(crate) fn of_first() -> Option<Bounds> {
     }
     // What is mapped already stays usable, even where the limit was lowered below it.
     let low = by_limit.unwrap_or(0).max(may_grow_to).min(is_at);
-    Some(Bounds { low, high, guard_bytes: 0 })
+    Some(Bounds { low, high, guard_bytes: gap })
 }
 
 /// The stack of the running thread, by the C library, which uses its own `malloc` for it.
@@ -93,36 +94,53 @@ fn limit_bytes() -> Option<usize> {
     known.then_some(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
 
+/// The stack whose end `address`, which cannot be used, may be: memory that can be written to, and
+/// that begins at most `reach` bytes above. How far up it is a stack nobody knows but who made it.
+pub(crate) fn just_above(address: usize, reach: usize) -> Option<Bounds> {
+    let above = Around::search(|at| at.high > address && at.is_writable)?;
+    // A guard that the kernel keeps within a mapping (`MADV_GUARD_INSTALL`) is not in its list.
+    let low = above.low.max((address + 1).next_multiple_of(page_bytes()));
+    let guard_bytes = low.checked_sub(address).filter(|&bytes| bytes <= reach)?;
+    (low < above.high).then_some(Bounds { low, high: above.high, guard_bytes })
+}
+
 /// A mapping, and where the one below it ends.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Around {
     below: usize,
     low: usize,
     high: usize,
+    is_writable: bool,
 }
 
 impl Around {
-    /// The mapping that contains `address`, from `/proc/self/maps`: lines `low-high …`, ascending.
+    /// The mapping that contains `address`.
     fn find(address: usize) -> Option<Self> {
-        let mut scan = Scan::new(address);
+        Self::search(|at| (at.low..at.high).contains(&address))
+    }
+
+    /// The first mapping that is `wanted`, from `/proc/self/maps`: lines `low-high rwxp …`,
+    /// ascending.
+    fn search(wanted: impl Fn(&Self) -> bool) -> Option<Self> {
+        let mut scan = Scan::new(wanted);
         let all = read_file(c"/proc/self/maps", &mut [0; 2048], |piece| scan.feed(piece));
         (all || scan.found).then_some(scan.around).filter(|_| scan.found)
     }
 }
 
 /// Reads the text of `/proc/self/maps`, in pieces of any size, up to one mapping.
-struct Scan {
-    address: usize,
+struct Scan<F> {
+    wanted: F,
     around: Around,
     found: bool,
     number: usize,
-    /// 0: reading `low`; 1: reading `high`; 2: skipping the rest of the line.
+    /// 0: reading `low`; 1: reading `high`; 2: `r`; 3: `w`; 4: skipping the rest of the line.
     column: u8,
 }
 
-impl Scan {
-    fn new(address: usize) -> Self {
-        Self { address, around: Around::default(), found: false, number: 0, column: 0 }
+impl<F: Fn(&Around) -> bool> Scan<F> {
+    fn new(wanted: F) -> Self {
+        Self { wanted, around: Around::default(), found: false, number: 0, column: 0 }
     }
 
     fn feed(&mut self, piece: &[u8]) {
@@ -140,14 +158,15 @@ impl Scan {
                 (self.around.below, self.around.low) = (self.around.high, self.number);
                 (self.column, self.number) = (1, 0);
             }
-            (1, b' ') => {
-                self.around.high = self.number;
-                self.column = 2;
-                self.found = (self.around.low..self.around.high).contains(&self.address);
-            }
+            (1, b' ') => (self.around.high, self.column) = (self.number, 2),
             (0 | 1, _) => {
                 let digit = (byte as char).to_digit(16).unwrap_or(0) as usize;
                 self.number = self.number << 4 | digit;
+            }
+            (2, _) => self.column = 3,
+            (3, _) => {
+                (self.around.is_writable, self.column) = (byte == b'w', 4);
+                self.found = (self.wanted)(&self.around);
             }
             _ => {}
         }
@@ -157,6 +176,7 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::memory::{map_guarded, unmap_guarded};
     use crate::sys::registers::stack_pointer;
 
     const MAPS: &str = "\
@@ -169,19 +189,33 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
     #[test]
     fn finds_a_mapping_and_its_neighbour_in_pieces_of_any_size() {
         for size in 1..MAPS.len() {
-            let mut scan = Scan::new(0x7ffe_ffff);
+            let mut scan = Scan::new(|at: &Around| (at.low..at.high).contains(&0x7ffe_ffff));
             MAPS.as_bytes().chunks(size).for_each(|piece| scan.feed(piece));
             assert!(scan.found);
-            let expected = Around { below: 0x7f80, low: 0x7ffd_0000, high: 0x7fff_0000 };
+            let (low, high) = (0x7ffd_0000, 0x7fff_0000);
+            let expected = Around { below: 0x7f80, low, high, is_writable: true };
             assert_eq!(scan.around, expected, "pieces of {size}");
         }
     }
 
     #[test]
     fn an_address_that_is_not_mapped_is_not_found() {
-        let mut scan = Scan::new(0x7fff_0000);
+        let mut scan = Scan::new(|at: &Around| (at.low..at.high).contains(&0x7fff_0000));
         scan.feed(MAPS.as_bytes());
         assert!(!scan.found);
+    }
+
+    #[test]
+    fn finds_what_can_be_written_to_above_an_address() {
+        let mut scan = Scan::new(|at: &Around| at.high > 0x55d1 && at.is_writable);
+        scan.feed(MAPS.as_bytes());
+        assert_eq!((scan.around.low, scan.around.high), (0x7f00, 0x7f80));
+        let guarded = map_guarded(64 * 1024).unwrap();
+        let above = just_above(guarded.base - 8, 4096).unwrap();
+        assert_eq!((above.low, above.guard_bytes), (guarded.base, 8));
+        assert_eq!(just_above(guarded.base - 9, 8), None, "too far away");
+        // SAFETY: made above, used by nobody.
+        unsafe { unmap_guarded(guarded) };
     }
 
     #[test]

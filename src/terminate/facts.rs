@@ -83,20 +83,20 @@ pub(super) fn own_context() -> *mut Context {
 }
 
 /// Notes all that is known without looking at the stack.
-pub(super) fn note(death: &Death<'_>) {
+pub(super) fn note(death: &Death<'_>, account: Account) {
     Dying::with(|dying| {
         dying.written = None;
         dying.report = Report::new();
         let report = &mut dying.report;
         report.cause = death.cause;
-        report.account = death.account;
+        report.account = account;
         (report.requested, report.align) = (death.requested, death.align);
         report.stack = death.stack;
         if let Some(message) = death.message {
             report.message.set(message);
         }
-        report.clusters.add(death.account);
-        add_other_accounts(report, death.account.id);
+        report.clusters.add(account);
+        add_other_accounts(report, account.id);
         note_process(report);
     });
 }
@@ -132,7 +132,7 @@ pub(crate) fn accounts_from(own: fn() -> Account, others: fn(&mut Clusters, u16)
 }
 
 /// The account of the cluster that this thread is in.
-pub(crate) fn account() -> Account {
+pub(super) fn account() -> Account {
     // ORDER: Acquire, with the Release of `accounts_from`.
     match ACCOUNT.load(Acquire) {
         0 => Account::new("root", 0, 0, None),

@@ -74,7 +74,7 @@ pub use inject::{PHASES, inject};
 #[cfg(not(loom))]
 pub(crate) use {
     end::intercept,
-    facts::{account, accounts_from},
+    facts::accounts_from,
     observe::observe,
     page::{is_dying, pass_gate},
     sequence::{Death, prepare, terminate},

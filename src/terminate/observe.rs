@@ -19,11 +19,12 @@ pub(crate) fn observe(death: &Death<'_>) {
     let errno = process::errno();
     let mut thread = Text::<{ facts::THREAD_NAME_BYTES * 3 }>::new();
     thread.set_lossy(facts::thread_name(&mut [0; facts::THREAD_NAME_BYTES]));
+    let account = death.account.unwrap_or_else(super::facts::account);
     let line = Line {
         cause: death.cause,
         message: death.message,
         message_is_cut: false,
-        account: &death.account,
+        account: &account,
         requested: death.requested,
         stack: death.stack,
         pid: process::pid(),

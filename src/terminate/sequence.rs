@@ -26,8 +26,9 @@ pub(crate) struct Death<'a> {
     /// Bytes asked for, if the cause is a request; else zero.
     pub(crate) requested: usize,
     pub(crate) align: usize,
-    /// The account of the cluster that died.
-    pub(crate) account: Account,
+    /// The account of the cluster that died. `None` for the one that the thread is in, read when
+    /// there is room for it.
+    pub(crate) account: Option<Account>,
     /// The stack, if that is the cause.
     pub(crate) stack: Option<StackSpan>,
     pub(crate) message: Option<&'a str>,
@@ -86,6 +87,7 @@ pub(crate) fn terminate(death: &Death<'_>) -> ! {
 unsafe extern "C" fn begin(death: *const c_void) -> ! {
     // SAFETY: the first clause.
     let death = unsafe { &*death.cast::<Death<'_>>() };
+    let account = death.account.unwrap_or_else(facts::account);
     // ... and leave the failing heap: the allocator now serves this thread from the reserve.
     let record = record();
     record.dying.store(true, Relaxed); // ORDER: Relaxed. The thread's own word.
@@ -99,7 +101,7 @@ unsafe extern "C" fn begin(death: *const c_void) -> ! {
     page().deadline.fix();
     tell::elected(death);
     inject::at(Phase::Fixed);
-    facts::note(death);
+    facts::note(death, account);
     tell::figures(facts::Dying::report());
     // 5. Halt the other threads. 6. Say it: the line, the report. 7. Become another program, or run
     // the hook, and the SIGABRT handlers of others. 8. The end.
@@ -132,7 +134,7 @@ pub fn fail_fast(message: &str) -> ! {
         cause: Cause::Requested,
         requested: 0,
         align: 0,
-        account: facts::account(),
+        account: None,
         stack: None,
         message: Some(message),
         context: core::ptr::null_mut(),

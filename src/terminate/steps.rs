@@ -12,7 +12,7 @@ use core::ffi::c_void;
 use crate::report::{Halt, HookOutcome};
 use crate::sync::Ordering::Relaxed;
 use crate::sys::facts::read_maps;
-use crate::sys::unwind;
+use crate::sys::{clock, unwind};
 
 use super::facts::Dying;
 use super::inject::{self, Phase};
@@ -163,6 +163,9 @@ fn stands_still() -> bool {
 /// the elected thread.
 pub(super) fn go_on_after_failure() {
     unsafe extern "C" fn entry(_: *const c_void) -> ! {
+        if Step::now() == Step::Trace {
+            Dying::with(|dying| dying.report.backtrace.finish(false));
+        }
         run(Step::now().after_failure().unwrap_or(Step::End))
     }
     if Step::now().after_failure().is_some() {
@@ -179,17 +182,19 @@ pub(super) fn note_outcome(outcome: HookOutcome) {
 
 /// Walks the stacks: past the emergency stack, over what led to the failure.
 fn trace() {
+    // A frame takes about a microsecond, and an overflowed stack may have hundreds of thousands,
+    // or, if it is damaged, no end.
+    let until = clock::now().saturating_add(page().deadline.part());
+    let mut is_whole = true;
     unwind::for_each_frame(|frame| {
         if !emergency::is_on(frame.stack_pointer) {
             Dying::with(|dying| dying.report.backtrace.push(frame.address));
         }
-        // An overflowed stack has tens of thousands; they are counted up to a point.
-        Dying::report().backtrace.seen() < FRAMES_SEEN_MAX
+        is_whole = Dying::report().backtrace.seen() % 1024 != 0 || clock::now() < until;
+        is_whole
     });
+    Dying::with(|dying| dying.report.backtrace.finish(is_whole));
 }
-
-/// Where counting ends: walking a frame takes about a microsecond.
-const FRAMES_SEEN_MAX: usize = 20_000;
 
 fn find_modules() {
     Dying::with(|dying| {

@@ -37,7 +37,7 @@ fn resolve(addresses: &[usize], pieces: &[&[u8]]) -> Backtrace {
 fn places(backtrace: &Backtrace) -> Vec<Option<(&str, usize)>> {
     let modules = backtrace.modules(FRAMES_MAX);
     let named = |Place { module, offset }| (modules[module].path.as_str(), offset);
-    backtrace.frames().map(|(_, place)| place.map(named)).collect()
+    backtrace.frames(FRAMES_MAX).map(|(_, place)| place.map(named)).collect()
 }
 
 const ADDRESSES: [usize; 7] = [

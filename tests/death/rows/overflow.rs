@@ -65,12 +65,20 @@ fn by_probe(outcome: &Outcome) {
 }
 
 /// The backtrace goes on from the handler over the stack that overflowed: the same return address
-/// again and again.
+/// again and again. It begins where the overflow was, ends where the thread began, and says how
+/// many frames are left out in the middle.
 fn shows_the_recursion(outcome: &Outcome) {
-    let frames = outcome.report()["backtrace"].as_array().unwrap();
+    let report = outcome.report();
+    let frames = report["backtrace"].as_array().unwrap();
     let same = |frame: &serde_json::Value| frames.iter().filter(|&other| other == frame).count();
     let most = frames.iter().map(same).max();
     assert!(most > Some(frames.len() / 2), "the recursion is not in {frames:?}");
+    let cut = &report["cut"];
+    let after = cut["backtrace_after"].as_u64().expect("a place") as usize;
+    assert!(cut["backtrace"].as_u64() > Some(10_000), "{cut}");
+    assert_eq!(frames[after - 1], frames[after], "the recursion is on both sides");
+    let outermost = frames.last().unwrap();
+    assert_eq!(same(outermost), 1, "the walk did not reach the beginning");
 }
 
 fn spawn(name: &str, stack_bytes: usize, f: fn()) {
