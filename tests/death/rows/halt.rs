@@ -47,6 +47,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(in_the_c_library());
     rows.extend(processes());
     rows.extend(kernel());
+    rows.extend(untraced());
     rows
 }
 
@@ -179,10 +180,7 @@ fn processes() -> Vec<Row> {
         })
         .threads(2),
         row("halt_of_those_that_start_programs", || {
-            let step = || {
-                let _ = std::process::Command::new("true").status();
-            };
-            others::start(2, || {}, step);
+            others::start(2, || {}, start_a_program);
         })
         .threads(2),
         row("halt_of_one_whose_child_has_its_memory", || {
@@ -194,6 +192,43 @@ fn processes() -> Vec<Row> {
         })
         .threads(1),
     ]
+}
+
+/// What is proven by looking is so without the help of the tracer.
+fn untraced() -> Vec<Row> {
+    fn refuse_tracing() {
+        super::calls::refuse(libc::SYS_ptrace, libc::EPERM);
+    }
+    vec![
+        row("halt_without_tracing_of_those_that_start_programs", || {
+            others::start(2, || {}, start_a_program);
+            refuse_tracing();
+        })
+        .threads(2),
+        row("halt_without_tracing_of_one_whose_child_keeps_its_memory", || {
+            others::start(1, || {}, || assert_eq!(in_our_memory(sleep_for_some_time), 0));
+            refuse_tracing();
+        })
+        .threads(1),
+        row("halt_without_tracing_in_a_storm_of_threads_with_an_affinity", || {
+            others::start(2, || {}, || storm(create_with_affinity));
+            refuse_tracing();
+        }),
+        row("halt_without_tracing_with_a_worker_of_io_uring", || {
+            start_a_worker();
+            refuse_tracing();
+        })
+        .threads(1),
+        row("halt_without_tracing_of_64_that_block_signals", || {
+            others::start_deaf(64);
+            refuse_tracing();
+        })
+        .threads(64),
+    ]
+}
+
+fn start_a_program() {
+    let _ = std::process::Command::new("true").status();
 }
 
 /// Threads that are none of the program's, or none any more; what says which there are.
