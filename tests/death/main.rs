@@ -5,6 +5,7 @@
     reason = "a row is a way to fail, and most are several system calls"
 )]
 
+mod inner;
 mod others;
 mod outcome;
 mod rows;
@@ -17,7 +18,7 @@ use failfast_alloc::FailFast;
 use libtest_mimic::{Arguments, Trial};
 
 #[global_allocator]
-static ALLOC: FailFast = FailFast::system();
+static ALLOC: FailFast<inner::Inner> = FailFast::new(inner::Inner);
 
 fn main() {
     rows::exec::recover();

@@ -149,6 +149,12 @@ impl Row {
         }
     }
 
+    /// What the report says of the hook's failure.
+    pub(crate) fn failure(mut self, failure: &'static str) -> Self {
+        self.failure = Some(failure);
+        self
+    }
+
     /// What the report says of the other threads.
     pub(crate) fn halt(mut self, halt: Halt) -> Self {
         self.halt = halt;

@@ -254,28 +254,6 @@ pub(crate) fn may_trace() -> bool {
     })
 }
 
-/// Has the kernel refuse a system call, in every thread, as if `errno` had happened.
-pub(crate) fn refuse(call: libc::c_long, errno: c_int) {
-    let statement = |code: u32, k| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
-    let equal = statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32);
-    let mut filter = [
-        // The system call's number is the first word of what a filter looks at.
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
-        libc::sock_filter { jf: 1, ..equal },
-        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32),
-        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: numbers, and a program that is complete.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        let (set, all) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_TSYNC);
-        if libc::syscall(libc::SYS_seccomp, set, all, &program) != 0 {
-            skip("no filters for system calls");
-        }
-    }
-}
-
 /// Runs `f` on a stack of `bytes` of its own, as a fiber does, and comes back.
 pub(crate) fn on_fiber(bytes: usize, f: extern "C" fn()) {
     // SAFETY: a new mapping, large enough; the contexts outlive the switches.

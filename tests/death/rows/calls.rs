@@ -59,6 +59,11 @@ fn allow_only_these() {
     filter(ALLOWED.iter().map(|(_, number)| *number), ALLOW, KILL_PROCESS);
 }
 
+/// Has the kernel refuse a system call, in every thread.
+pub(super) fn refuse(number: libc::c_long, errno: libc::c_int) {
+    filter([number].into_iter(), answer(errno), ALLOW);
+}
+
 /// Has the kernel do `then` at these calls, and `otherwise` at all others.
 fn filter(calls: impl Iterator<Item = libc::c_long>, then: u32, otherwise: u32) {
     // The system call's number is the first word of what a filter looks at.
@@ -105,7 +110,7 @@ fn refused(name: &str, number: libc::c_long, errno: libc::c_int) -> Row {
     let body = move || {
         set_watching_hook();
         others::start_spinning(3);
-        filter([number].into_iter(), answer(errno), ALLOW);
+        refuse(number, errno);
         fail();
     };
     // Names are kept for the whole run.
@@ -118,6 +123,7 @@ fn refused(name: &str, number: libc::c_long, errno: libc::c_int) -> Row {
         // It cannot send itself a signal, or not say to whom.
         libc::SYS_tgkill | libc::SYS_getpid | libc::SYS_gettid => {
             row.end = End::Exit(128 + libc::SIGABRT);
+            row.or_end = Some(End::Signal(libc::SIGKILL));
         }
         // Without a clock nobody knows the deadline but the kernel.
         libc::SYS_clock_gettime => row.or_end = Some(End::Signal(libc::SIGKILL)),

@@ -3,9 +3,10 @@
 use std::ffi::c_int;
 use std::hint::black_box;
 
+use super::calls::refuse;
 use super::halt::{self, count_as_detached, hide_proc, storm, to_one_processor};
 use crate::others;
-use crate::table::{Halt, Row};
+use crate::table::{End, Halt, Row};
 use crate::tools::*;
 use crate::witness::{self, COUNTERS, FREE};
 
@@ -13,6 +14,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let mut rows = traced();
     rows.extend(elsewhere());
     rows.extend(unproven());
+    rows.extend(without_the_tracer());
     rows
 }
 
@@ -104,6 +106,24 @@ fn elsewhere() -> Vec<Row> {
             }
         }),
     ]
+}
+
+/// Whoever was traced never runs again: without the tracer there is no process.
+fn without_the_tracer() -> Vec<Row> {
+    let row = halt::row("a_hook_that_ends_the_tracer", || {
+        deaf_raw::<2>();
+        set_hook(|_| {
+            witness::sample();
+            let children = std::fs::read_to_string("/proc/thread-self/children");
+            let helper = children.ok().and_then(|text| text.trim().parse().ok());
+            let Some(helper) = helper else { skip("children are not listed") };
+            // SAFETY: numbers.
+            unsafe { libc::kill(helper, libc::SIGKILL) };
+            spin();
+        });
+    });
+    let row = row.hook_timed_out().outcome_of_hook("pending").ends(End::Signal(libc::SIGKILL));
+    if may_trace() { vec![row] } else { Vec::new() }
 }
 
 fn deaf_raw<const N: usize>() {

@@ -33,6 +33,12 @@ pub(crate) fn rows() -> Vec<Row> {
         row("halt_on_one_processor_of_those_that_block_signals", || others::start_deaf(8))
             .threads(8)
             .before_exec(to_one_processor),
+        row("halt_of_64_on_one_processor", || others::start_spinning(64))
+            .threads(64)
+            .before_exec(to_one_processor),
+        row("halt_on_two_processors", || others::start_spinning(8))
+            .threads(8)
+            .before_exec(to_two_processors),
         row("halt_without_queued_signals", || others::start_spinning(8))
             .threads(8)
             .before_exec(|| set_limit(libc::RLIMIT_SIGPENDING, 0)),
@@ -41,6 +47,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(in_the_c_library());
     rows.extend(processes());
     rows.extend(kernel());
+    rows.extend(untraced());
     rows
 }
 
@@ -173,10 +180,7 @@ fn processes() -> Vec<Row> {
         })
         .threads(2),
         row("halt_of_those_that_start_programs", || {
-            let step = || {
-                let _ = std::process::Command::new("true").status();
-            };
-            others::start(2, || {}, step);
+            others::start(2, || {}, start_a_program);
         })
         .threads(2),
         row("halt_of_one_whose_child_has_its_memory", || {
@@ -188,6 +192,43 @@ fn processes() -> Vec<Row> {
         })
         .threads(1),
     ]
+}
+
+/// What is proven by looking is so without the help of the tracer.
+fn untraced() -> Vec<Row> {
+    fn refuse_tracing() {
+        super::calls::refuse(libc::SYS_ptrace, libc::EPERM);
+    }
+    vec![
+        row("halt_without_tracing_of_those_that_start_programs", || {
+            others::start(2, || {}, start_a_program);
+            refuse_tracing();
+        })
+        .threads(2),
+        row("halt_without_tracing_of_one_whose_child_keeps_its_memory", || {
+            others::start(1, || {}, || assert_eq!(in_our_memory(sleep_for_some_time), 0));
+            refuse_tracing();
+        })
+        .threads(1),
+        row("halt_without_tracing_in_a_storm_of_threads_with_an_affinity", || {
+            others::start(2, || {}, || storm(create_with_affinity));
+            refuse_tracing();
+        }),
+        row("halt_without_tracing_with_a_worker_of_io_uring", || {
+            start_a_worker();
+            refuse_tracing();
+        })
+        .threads(1),
+        row("halt_without_tracing_of_64_that_block_signals", || {
+            others::start_deaf(64);
+            refuse_tracing();
+        })
+        .threads(64),
+    ]
+}
+
+fn start_a_program() {
+    let _ = std::process::Command::new("true").status();
 }
 
 /// Threads that are none of the program's, or none any more; what says which there are.
@@ -217,6 +258,11 @@ fn kernel() -> Vec<Row> {
             others::start_spinning(1);
         })
         .threads(2),
+        row("halt_with_a_worker_of_io_uring", || {
+            start_a_worker();
+            others::start_spinning(1);
+        })
+        .threads(2),
         row("halt_without_proc", || {
             others::start_deaf(8);
             hide_proc();
@@ -243,14 +289,64 @@ fn kernel() -> Vec<Row> {
 }
 
 pub(super) fn to_one_processor() {
+    to_processors(1);
+}
+
+/// Where there is but one, it is that one.
+fn to_two_processors() {
+    to_processors(2);
+}
+
+fn to_processors(count: usize) {
     // SAFETY: zeroes are a set; async-signal-safe.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         libc::sched_getaffinity(0, size_of_val(&set), &mut set);
-        let first = (0..libc::CPU_SETSIZE as usize).find(|&cpu| libc::CPU_ISSET(cpu, &set));
-        let mut one: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(first.unwrap_or(0), &mut one);
-        libc::sched_setaffinity(0, size_of_val(&one), &one);
+        let mut some: libc::cpu_set_t = std::mem::zeroed();
+        let mut all = 0..libc::CPU_SETSIZE as usize;
+        for cpu in all.by_ref().filter(|&cpu| libc::CPU_ISSET(cpu, &set)).take(count) {
+            libc::CPU_SET(cpu, &mut some);
+        }
+        libc::sched_setaffinity(0, size_of_val(&some), &some);
+    }
+}
+
+/// Has the kernel make a thread for io_uring, which waits for a pipe that nobody writes to.
+fn start_a_worker() {
+    const ENTRIES: usize = 4;
+    let mut parameters = [0_u32; 30];
+    let mut ends = [0; 2];
+    // SAFETY: `io_uring_params`, of 120 bytes; the ring's memory is mapped as the kernel says; an
+    // entry of 64 bytes, whose buffer is never freed.
+    unsafe {
+        assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
+        let fd = libc::syscall(libc::SYS_io_uring_setup, ENTRIES, &mut parameters) as c_int;
+        if fd < 0 {
+            skip("io_uring_setup is refused");
+        }
+        let (tail, mask, array) = (parameters[11], parameters[12], parameters[16]);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let map = |offset| {
+            let at = libc::mmap(std::ptr::null_mut(), 4096, access, libc::MAP_SHARED, fd, offset);
+            assert_ne!(at, libc::MAP_FAILED);
+            at.cast::<u8>()
+        };
+        let (ring, entries) = (map(0), map(0x1000_0000));
+        let word = |offset: u32| ring.add(offset as usize).cast::<u32>();
+        assert_eq!(*word(mask) as usize, ENTRIES - 1);
+        // IORING_OP_READ, IOSQE_ASYNC: a worker has to wait for it.
+        let buffer = Box::leak(Box::new([0_u8; 8])).as_mut_ptr();
+        entries.cast::<[u8; 2]>().write([22, 1 << 4]);
+        entries.add(4).cast::<c_int>().write(ends[0]);
+        entries.add(16).cast::<*mut u8>().write(buffer);
+        entries.add(24).cast::<u32>().write(8);
+        word(array).write(0);
+        word(tail).write_volatile(1);
+        let null = std::ptr::null_mut::<c_void>();
+        assert_eq!(libc::syscall(libc::SYS_io_uring_enter, fd, 1, 0, 0, null, 0), 1);
+    }
+    while std::fs::read_dir("/proc/self/task").unwrap().count() < 2 {
+        std::thread::yield_now();
     }
 }
 

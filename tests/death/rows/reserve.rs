@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::os::unix::fs::MetadataExt;
 
+use crate::inner;
 use crate::others;
 use crate::outcome::Outcome;
 use crate::table::Row;
@@ -57,6 +58,43 @@ pub(crate) fn rows() -> Vec<Row> {
         })
         .threads(4)
         .clear(remove_cgroup),
+        allocating("reserve_while_a_halted_thread_holds_the_inner_allocators_lock", || {
+            others::start(1, || {}, wait_to_be_parked);
+            witness::note(PARKS, 1);
+            witness::wait_for(PARKED);
+        })
+        .threads(1),
+        row("reserve_is_outside_the_budget", || {
+            set_hook(|_| assert!(black_box(vec![1_u8; 24 << 20]).iter().all(|&byte| byte == 1)));
+            fail();
+        })
+        .env("FAILFAST_BUDGET", "1MiB")
+        .env("FAILFAST_RESERVE", "32MiB")
+        .hook_ran(),
+        row("reserve_ends_with_a_guard", || {
+            set_hook(|_| {
+                let block = black_box(vec![1_u8; NEEDED]);
+                for offset in (0..1 << 20).step_by(64) {
+                    // SAFETY: none beyond the block; that is the point.
+                    unsafe { block.as_ptr().cast_mut().add(offset).write_volatile(1) };
+                }
+            });
+            fail();
+        })
+        .hook_crashed()
+        .failure("signal SIGSEGV"),
+        row("reserve_begins_with_a_guard", || {
+            set_hook(|_| {
+                let block = black_box(vec![1_u8; NEEDED]);
+                for offset in (0..1 << 20).step_by(64) {
+                    // SAFETY: none before the block; that is the point.
+                    unsafe { block.as_ptr().cast_mut().sub(offset).write_volatile(1) };
+                }
+            });
+            fail();
+        })
+        .hook_crashed()
+        .failure("signal SIGSEGV"),
         row("figures_of_a_control_group", || {
             std::hint::black_box(vec![1_u8; HELD]).fill(2);
             fail();
@@ -120,6 +158,18 @@ pub(crate) fn rows() -> Vec<Row> {
         .before_exec(raise_core_limit)
         .check(has_dumped_core),
     ]
+}
+
+/// Whether a thread is to go into the inner allocator and stay there; whether it has.
+const PARKS: usize = FREE + 1;
+const PARKED: usize = FREE + 2;
+
+fn wait_to_be_parked() {
+    if witness::read(PARKS) == 1 {
+        inner::park_the_next_caller();
+        witness::note(PARKED, 1);
+        drop(black_box(vec![1_u8; 1 << 20]));
+    }
 }
 
 /// Takes longer to be written than any deadline here.
