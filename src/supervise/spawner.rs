@@ -11,9 +11,12 @@ use std::{io, thread};
 
 use parking_lot::Mutex;
 
+use crate::sys::supervise::in_new_namespace;
+
 /// What to start, and whom to tell.
 struct Job {
     command: Command,
+    in_namespace: bool,
     done: mpsc::Sender<(Command, io::Result<Child>)>,
 }
 
@@ -31,8 +34,9 @@ fn inbox() -> io::Result<mpsc::Sender<Job>> {
     let (sender, jobs) = mpsc::channel::<Job>();
     let name = thread::Builder::new().name("failfast-spawn".into()).stack_size(64 * 1024);
     name.spawn(move || {
-        for Job { mut command, done } in jobs {
-            let child = command.spawn();
+        for Job { mut command, in_namespace, done } in jobs {
+            let mut start = || command.spawn();
+            let child = if in_namespace { in_new_namespace(start) } else { start() };
             // Whoever asked waits for the answer.
             let _ = done.send((command, child));
         }
@@ -42,10 +46,12 @@ fn inbox() -> io::Result<mpsc::Sender<Job>> {
 }
 
 /// Starts `command`, on the thread that never ends, and gives it back.
-pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+///
+/// `in_namespace` makes it the first process of a process namespace of its own.
+pub(super) fn spawn(command: &mut Command, in_namespace: bool) -> io::Result<Child> {
     let (done, answer) = mpsc::channel();
     let lost = || io::Error::other("the thread that starts programs has ended");
-    let job = Job { command: std::mem::replace(command, Command::new("")), done };
+    let job = Job { command: std::mem::replace(command, Command::new("")), in_namespace, done };
     if let Err(mpsc::SendError(job)) = inbox().and_then(|inbox| Ok(inbox.send(job)))? {
         *command = job.command;
         return Err(lost());

@@ -1,0 +1,25 @@
+//! A process namespace for a child.
+//!
+//! Layer 1.  Plane: control.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+
+/// Runs `start` so that the process it forks is the first of a new namespace. Concerns the calling
+/// thread alone.
+pub(crate) fn in_new_namespace<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    // Where the thread's children go now; to be restored, since a namespace whose first process
+    // has ended takes no more.
+    let now = File::open("/proc/thread-self/ns/pid_for_children")?;
+    // SAFETY: flags.
+    if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let started = start();
+    // SAFETY: numbers.
+    if unsafe { libc::setns(now.as_raw_fd(), libc::CLONE_NEWPID) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    started
+}
