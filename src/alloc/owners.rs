@@ -13,8 +13,11 @@
 
 use core::alloc::Layout;
 
-use crate::sync::{AtomicPtr, AtomicU16, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicU16, Ordering::*, compiler_fence};
 use crate::sys::memory;
+use crate::thread::Record;
+
+use super::hot::{self, Here};
 
 /// The bytes of addresses that one entry is for.
 pub(super) const GRANULE: usize = 16;
@@ -59,48 +62,110 @@ pub(super) fn fits(size: usize) -> bool {
     size <= isize::MAX as usize - (GRANULE - 1)
 }
 
-/// The number of the cluster that owns the block at `block`; 0 for the root.
+/// The entry of the block at `block`, if there is a map where it lies: 0 for the root, else the
+/// number of the cluster that owns it. `record` is the calling thread's.
+pub(super) fn entry(record: &Record, block: *mut u8) -> Option<&'static AtomicU16> {
+    if !is_near(hot::here(), block) {
+        let base = find_base(record, block.addr())?;
+        // SAFETY: the leaf in which the block lies, which stays.
+        return Some(unsafe { entry_from(base, block) });
+    }
+    // SAFETY: just looked.
+    Some(unsafe { near_entry(hot::here(), block) })
+}
+
+/// Whether a block is where this thread was in the map when it last looked for a leaf. Never for a
+/// null.
 #[inline(always)]
-pub(super) fn owner_of(block: *mut u8) -> u16 {
-    entry(block).map_or(0, |entry| entry.load(Relaxed)) // ORDER: Relaxed. See the head.
+pub(super) fn is_near(here: Here, block: *mut u8) -> bool {
+    here.is_leaf(key(block.addr()))
+}
+
+/// The entry of a block.
+///
+/// # Safety
+///
+/// It [is near](is_near).
+#[inline(always)]
+pub(super) unsafe fn near_entry(here: Here, block: *mut u8) -> &'static AtomicU16 {
+    // SAFETY: the base of the leaf in which the block lies, which stays.
+    unsafe { entry_from(here.leaf_base(), block) }
+}
+
+/// # Safety
+///
+/// `base` is that of the leaf in which the block lies.
+#[inline(always)]
+unsafe fn entry_from(base: usize, block: *mut u8) -> &'static AtomicU16 {
+    let entries = core::ptr::with_exposed_provenance::<AtomicU16>(base);
+    // SAFETY: within the leaf, by the caller's promise; a leaf is mapped, and stays.
+    unsafe { &*entries.wrapping_add(block.addr() / GRANULE) }
+}
+
+/// The leaf that an address is in, from 1, so that zero is none.
+#[inline(always)]
+fn key(address: usize) -> usize {
+    address.wrapping_add(1 << LEAF_SHIFT) >> LEAF_SHIFT
+}
+
+/// Where the entries of the leaf that an address is in would begin, if it began at address zero.
+#[cold]
+#[inline(never)]
+fn find_base(record: &Record, address: usize) -> Option<usize> {
+    let leaf = leaf(address)?;
+    let skipped = (address >> LEAF_SHIFT) * size_of::<Leaf>();
+    let base = core::ptr::from_ref(leaf).expose_provenance().wrapping_sub(skipped);
+    let words = &record.clusters;
+    // A signal handler in between finds nothing here, and leaves it so.
+    // ORDER: Relaxed, all. The thread's own words; the fences are for such a handler.
+    // The first leaf, which has the null in it, is nobody's.
+    if words.leaf_moves.load(Relaxed) == 0 && key(address) != key(0) {
+        words.leaf_moves.store(1, Relaxed);
+        compiler_fence(SeqCst);
+        words.leaf.store(0, Relaxed);
+        compiler_fence(SeqCst);
+        words.leaf_base.store(base, Relaxed);
+        compiler_fence(SeqCst);
+        words.leaf.store(key(address), Relaxed);
+        compiler_fence(SeqCst);
+        words.leaf_moves.store(0, Relaxed);
+    }
+    Some(base)
+}
+
+/// The number of the cluster that owns the block at `block`; 0 for the root.
+pub(super) fn owner_of(record: &Record, block: *mut u8) -> u16 {
+    entry(record, block).map_or(0, |entry| entry.load(Relaxed)) // ORDER: Relaxed. See the head.
 }
 
 /// Makes the root the owner.
-#[inline(always)]
-pub(super) fn clear(block: *mut u8) {
-    if let Some(entry) = entry(block) {
+pub(super) fn clear(record: &Record, block: *mut u8) {
+    if let Some(entry) = entry(record, block) {
         entry.store(0, Relaxed); // ORDER: Relaxed. See the head.
     }
 }
 
 /// Makes a cluster the owner. `false` if there is no room to note it, or the address is beyond the
 /// map.
-#[inline(always)]
-pub(super) fn set_owner(block: *mut u8, id: u16) -> bool {
-    match entry(block) {
+pub(super) fn set_owner(record: &Record, block: *mut u8, id: u16) -> bool {
+    match entry(record, block) {
         Some(entry) => {
             entry.store(id, Relaxed); // ORDER: Relaxed. See the head.
             true
         }
-        None => set_owner_in_new_leaf(block, id),
+        None => set_owner_in_new_leaf(record, block, id),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn set_owner_in_new_leaf(block: *mut u8, id: u16) -> bool {
+fn set_owner_in_new_leaf(record: &Record, block: *mut u8, id: u16) -> bool {
     let is_made = make_leaf(block.addr());
-    if let (true, Some(entry)) = (is_made, entry(block)) {
+    if let (true, Some(entry)) = (is_made, entry(record, block)) {
         entry.store(id, Relaxed); // ORDER: Relaxed. See the head.
         return true;
     }
     false
-}
-
-#[inline(always)]
-fn entry(block: *mut u8) -> Option<&'static AtomicU16> {
-    let leaf = leaf(block.addr())?;
-    leaf.get(block.addr() / GRANULE % LEAF_LEN)
 }
 
 #[inline(always)]

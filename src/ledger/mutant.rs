@@ -39,8 +39,8 @@ pub(crate) enum Mutant {
     UnchargeAvail,
     /// Entering a cluster does not set the root slot's credit aside.
     NoParking,
-    /// No fence when a thread enters or leaves a cluster.
-    NoCrossFence,
+    /// Entering a cluster says so before the credit is where recallers then look.
+    ParkLate,
     /// No fence between `frozen` and `limit` in a freeze.
     NoLocalFence,
     /// A thread's end forgets what its slot holds.
@@ -68,7 +68,7 @@ pub(crate) const ALL: [Mutant; 18] = {
         NoRealFence,
         UnchargeAvail,
         NoParking,
-        NoCrossFence,
+        ParkLate,
         NoLocalFence,
         ExitUnfolded,
         OwnClusterOnly,

@@ -71,6 +71,14 @@ pub(crate) struct StackWords {
 pub(crate) struct ClusterWords {
     /// Where the account with the cluster is that the thread is in; zero for the root. Owner.
     pub(crate) current: AtomicUsize,
+    /// That cluster's number. Owner.
+    pub(crate) id: AtomicUsize,
+    /// Which leaf of the map of owners this thread used last, from 1; zero for none. Owner.
+    pub(crate) leaf: AtomicUsize,
+    /// Where its entries would begin if it began at address zero. Owner.
+    pub(crate) leaf_base: AtomicUsize,
+    /// Non-zero while these two are being written, for a signal handler in between. Owner.
+    pub(crate) leaf_moves: AtomicUsize,
     /// The thread's number among those that have such accounts, from 1; zero for none. Lock.
     pub(crate) index: AtomicUsize,
     /// The first of all of them, ...
@@ -122,6 +130,10 @@ impl Record {
             fallible: AtomicU32::new(0),
             clusters: ClusterWords {
                 current: zero(),
+                id: zero(),
+                leaf: zero(),
+                leaf_base: zero(),
+                leaf_moves: zero(),
                 index: zero(),
                 first: Guarded::new(0),
                 free: Guarded::new(0),
@@ -172,7 +184,9 @@ impl Record {
     /// Diverts every further call of this thread into the slow path, for good. It leaves its
     /// cluster for that.
     pub(crate) fn divert_all(&self) {
-        self.clusters.current.store(0, Relaxed); // ORDER: Relaxed. The thread's own word.
+        // ORDER: Relaxed, both. The thread's own words.
+        self.clusters.id.store(0, Relaxed);
+        self.clusters.current.store(0, Relaxed);
         self.slot.divert_all();
     }
 

@@ -55,6 +55,10 @@ impl Machine for Model {
         }
     }
 
+    fn add(&self, word: &AtomicIsize, delta: isize) {
+        bump(word, delta);
+    }
+
     fn heavy(&self) -> bool {
         use super::mutant::{Mutant, mutant};
         if !mutant(Mutant::NoHeavyFence) {
@@ -163,8 +167,7 @@ impl World {
     fn charge_inside(&self, root: usize, me: usize, bytes: isize) -> bool {
         let slot = &self.slots[root];
         let left = bump(&slot.avail, -bytes);
-        assert!(left < 0 || slot.limit.load(Relaxed) == FROZEN, "hot inside a cluster");
-        bump(&slot.avail, bytes);
+        assert!(left < 0, "hot inside a cluster");
         self.charge(me, bytes)
     }
 
@@ -189,7 +192,7 @@ impl World {
         let account = self.account(cluster);
         let within =
             |s: &&Box<Slot>| s.account(self.ledger.root()).upward().any(|a| ptr::eq(a, account));
-        let unused = |s: &Box<Slot>| s.avail.load(Relaxed) - s.taken.get() + s.unbooked();
+        let unused = |s: &Box<Slot>| s.credit().load(Relaxed) - s.taken.get() + s.unbooked();
         account.leased() - self.slots.iter().filter(within).map(unused).sum::<isize>()
     }
 }

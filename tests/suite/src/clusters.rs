@@ -83,6 +83,17 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         })
     },
     plain("null_inside_fallible", null),
+    plain("a_request_beyond_everything_comes_round", comes_round),
+    Scenario {
+        end: End::Abort("heap budget: cluster `one` asked for 9223372036854775807 bytes with 1000"),
+        ..plain("a_request_beyond_everything_names_the_cluster", || {
+            let one = cluster("one", 65_536);
+            one.run(|| {
+                let _kept = Block::new(1000, 8);
+                huge();
+            });
+        })
+    },
 ];
 
 fn cluster(name: &str, budget: usize) -> Cluster {
@@ -822,6 +833,41 @@ fn by_name() {
     assert_eq!(cache.usage().budget, Some(6553));
     let error = Cluster::builder("cache").build().unwrap_err();
     assert!(error.is_invalid_limit(), "{error}");
+}
+
+/// As much as can be asked for.
+fn huge() -> *mut u8 {
+    // SAFETY: the layout has a size.
+    unsafe { alloc(Layout::from_size_align(isize::MAX as usize, 1).unwrap()) }
+}
+
+/// What a thread leaves behind in the root's words, while it is in a cluster, must not make room
+/// for a request that no word can hold.
+fn comes_round() {
+    let one = cluster("one", 1 << 20);
+    let root = usage().live;
+    let kept = one.run(|| {
+        let kept: Vec<_> = (0..100).map(|k| Block::new(k + 1000, 8)).collect();
+        assert!(fallible(huge).is_null());
+        assert!(fallible(huge).is_null());
+        kept
+    });
+    let all = one.usage().live;
+    assert_eq!(usage().live - root, all);
+    // The root's blocks may grow inside, on the root's account.
+    let mut roots = Block::new(10, 8);
+    let before = usage().live;
+    one.run(|| {
+        for size in [100, 70_000, 3 << 20, 50] {
+            roots.resize(size);
+            assert_eq!((live(&one), usage().live - before), (all, size - 10), "{size}");
+        }
+        // SAFETY: of the block's layout; it stays as it is.
+        let grown = fallible(|| unsafe { realloc(roots.0, roots.1, isize::MAX as usize - 7) });
+        assert!(grown.is_null());
+    });
+    drop((kept, roots));
+    assert_eq!((live(&one), usage().live), (0, root));
 }
 
 fn null() {
