@@ -112,6 +112,9 @@ pub(super) fn depart(record: &Record) {
     // ORDER: Relaxed. The thread's own word.
     let current = record.clusters.current.load(Relaxed);
     switch(record, current, 0);
+    if let Some(seat) = seat::at(current).filter(|seat| seat.is_visitors()) {
+        depart_visitor(seat);
+    }
     if record.clusters.first.get() != 0 {
         seat::leave_all(record);
     }

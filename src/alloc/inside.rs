@@ -76,13 +76,11 @@ pub(super) unsafe fn dealloc<A: GlobalAlloc>(
         // SAFETY: the caller's contract.
         return unsafe { allocator.dealloc_judged(ptr, layout) };
     }
-    if !owners::is_near(here, ptr) {
+    let Some(entry) = owners::near(here, ptr) else {
         // SAFETY: the caller's contract.
         return unsafe { allocator.dealloc_far(ptr, layout) };
-    }
-    // SAFETY: just looked.
-    let entry = unsafe { owners::near_entry(here, ptr) };
-    let id = hot::owner(entry);
+    };
+    let id = entry.owner();
     if id == 0 {
         if !hot::refund_after(size) {
             // SAFETY: the caller's contract; the refund is entered.
@@ -95,7 +93,7 @@ pub(super) unsafe fn dealloc<A: GlobalAlloc>(
         // SAFETY: the caller's contract.
         return unsafe { allocator.dealloc_elsewhere(ptr, layout) };
     }
-    entry.store(0, Relaxed); // ORDER: Relaxed. See `owners`.
+    entry.set(0);
     // SAFETY: the thread's cluster has a number, so the thread has a seat in it.
     let seat = unsafe { seat::at(here.seat()).unwrap_unchecked() };
     if !hot::refund_in(&seat.slot, size) {
@@ -110,13 +108,12 @@ pub(super) unsafe fn dealloc<A: GlobalAlloc>(
 /// there. `false`: it is the root's, and nothing was done.
 pub(super) fn disown(record: &'static Record, block: *mut u8, bytes: usize) -> bool {
     let Some(entry) = owners::entry(record, block) else { return false };
-    // ORDER: Relaxed, both. See `owners`.
-    let id = entry.load(Relaxed);
+    let id = entry.owner();
     if id == 0 {
         return false;
     }
-    entry.store(0, Relaxed);
-    if let Some(owner) = block::by_id(id) {
+    entry.set(0);
+    if let Some(owner) = block::by_id(id as u16) {
         refund(owner, bytes);
     }
     true
@@ -187,17 +184,13 @@ impl<A: GlobalAlloc> FailFast<A> {
         let wide = unsafe { Layout::from_size_align_unchecked(size, owners::GRANULE) };
         // SAFETY: the caller's contract.
         let block = unsafe { self.get::<ZEROED>(wide) };
-        if !owners::is_near(here, block) {
-            return self.note_far(block);
-        }
-        // SAFETY: what was asked for.
+        // SAFETY: what was asked for; or null, which is too.
         unsafe { core::hint::assert_unchecked(block.addr().is_multiple_of(owners::GRANULE)) };
-        // SAFETY: just looked.
-        let entry = unsafe { owners::near_entry(here, block) };
+        let Some(entry) = owners::near(here, block) else { return self.note_far(block) };
         // SAFETY: the thread is in a cluster, by the caller's promise; it is read again, since to
         // keep it across the call would take longer.
         let seat = unsafe { seat::at(here.seat()).unwrap_unchecked() };
-        entry.store(seat.id(), Relaxed); // ORDER: Relaxed. See `owners`.
+        entry.set(seat.id());
         block
     }
 

@@ -73,12 +73,9 @@ pub(crate) struct ClusterWords {
     pub(crate) current: AtomicUsize,
     /// That cluster's number. Owner.
     pub(crate) id: AtomicUsize,
-    /// Which leaf of the map of owners this thread used last, from 1; zero for none. Owner.
+    /// The leaf of the map of owners that this thread used last; not zero once it is being armed.
+    /// Owner.
     pub(crate) leaf: AtomicUsize,
-    /// Where its entries would begin if it began at address zero. Owner.
-    pub(crate) leaf_base: AtomicUsize,
-    /// Non-zero while these two are being written, for a signal handler in between. Owner.
-    pub(crate) leaf_moves: AtomicUsize,
     /// The thread's number among those that have such accounts, from 1; zero for none. Lock.
     pub(crate) index: AtomicUsize,
     /// The first of all of them, ...
@@ -132,8 +129,6 @@ impl Record {
                 current: zero(),
                 id: zero(),
                 leaf: zero(),
-                leaf_base: zero(),
-                leaf_moves: zero(),
                 index: zero(),
                 first: Guarded::new(0),
                 free: Guarded::new(0),

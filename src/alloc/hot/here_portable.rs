@@ -2,9 +2,10 @@
 //!
 //! Layer 6.  Plane: data.
 
+use super::super::owners::Leaf;
 use super::portable::light;
 use crate::ledger::{Hot, Slot};
-use crate::sync::{AtomicIsize, AtomicU16, Ordering::*};
+use crate::sync::{AtomicIsize, AtomicU16, AtomicUsize, Ordering::*};
 use crate::sys::registers::stack_pointer;
 use crate::thread::{Record, record};
 
@@ -52,16 +53,10 @@ impl Here {
         self.0.clusters.id.load(Relaxed) == id // ORDER: Relaxed. Own word.
     }
 
-    /// Whether this is the thread's leaf of the map of owners.
+    /// The address of the leaf of the map of owners that the thread used last.
     #[inline(always)]
-    pub(in crate::alloc) fn is_leaf(self, key: usize) -> bool {
-        self.0.clusters.leaf.load(Relaxed) == key // ORDER: Relaxed. Own word.
-    }
-
-    /// Where its entries would begin.
-    #[inline(always)]
-    pub(in crate::alloc) fn leaf_base(self) -> usize {
-        self.0.clusters.leaf_base.load(Relaxed) // ORDER: Relaxed. Own word.
+    pub(in crate::alloc) fn leaf(self) -> usize {
+        self.0.clusters.leaf.load(Relaxed) // ORDER: Relaxed. Own word.
     }
 
     /// Remembers a request, in case the inner allocator refuses.
@@ -79,8 +74,19 @@ impl Here {
     }
 }
 
+/// How far an address is from the first one of a leaf of the map of owners.
+#[inline(always)]
+pub(in crate::alloc) fn distance(leaf: usize, address: usize) -> usize {
+    let start = core::ptr::with_exposed_provenance::<AtomicUsize>(leaf.wrapping_add(Leaf::START));
+    // SAFETY: a word that is there: see `owners::near`.
+    let start = unsafe { &*start };
+    address.wrapping_sub(start.load(Relaxed)) // ORDER: Relaxed. Written before it was published.
+}
+
 /// An entry of the map of owners.
 #[inline(always)]
-pub(in crate::alloc) fn owner(entry: &AtomicU16) -> usize {
+pub(in crate::alloc) fn owner(entries: *const AtomicU16, at: usize) -> usize {
+    // SAFETY: a word that is there: see `owners::Entry`.
+    let entry = unsafe { &*entries.wrapping_add(at) };
     entry.load(Relaxed).into() // ORDER: Relaxed. See `owners`.
 }

@@ -8,6 +8,7 @@
 use core::arch::asm;
 use core::mem::offset_of;
 
+use super::super::owners::Leaf;
 use super::x86_64::{ASKED_ALIGN, ASKED_SIZE, SLOT};
 use crate::ledger::Slot;
 use crate::sync::{AtomicIsize, AtomicU16};
@@ -134,16 +135,10 @@ impl Here {
         is_word!(self, CLUSTERS + offset_of!(ClusterWords, id), id)
     }
 
-    /// Whether this is the thread's leaf of the map of owners.
+    /// The address of the leaf of the map of owners that the thread used last.
     #[inline(always)]
-    pub(in crate::alloc) fn is_leaf(self, key: usize) -> bool {
-        is_word!(self, CLUSTERS + offset_of!(ClusterWords, leaf), key)
-    }
-
-    /// Where its entries would begin.
-    #[inline(always)]
-    pub(in crate::alloc) fn leaf_base(self) -> usize {
-        word!(self, CLUSTERS + offset_of!(ClusterWords, leaf_base))
+    pub(in crate::alloc) fn leaf(self) -> usize {
+        word!(self, CLUSTERS + offset_of!(ClusterWords, leaf))
     }
 
     /// Remembers a request, in case the inner allocator refuses.
@@ -182,16 +177,34 @@ impl Here {
     }
 }
 
+/// How far an address is from the first one of a leaf of the map of owners.
+#[inline(always)]
+pub(in crate::alloc) fn distance(leaf: usize, address: usize) -> usize {
+    let mut distance = address;
+    // SAFETY: reads a word that is there: see `owners::near`.
+    unsafe {
+        asm!(
+            "sub {distance}, qword ptr [{leaf} + {start}]",
+            distance = inout(reg) distance,
+            leaf = in(reg) leaf,
+            start = const Leaf::START,
+            options(nostack, readonly),
+        );
+    }
+    distance
+}
+
 /// An entry of the map of owners, with all its bits: else the compiler widens it twice.
 #[inline(always)]
-pub(in crate::alloc) fn owner(entry: &AtomicU16) -> usize {
+pub(in crate::alloc) fn owner(entries: *const AtomicU16, at: usize) -> usize {
     let id: usize;
     // SAFETY: reads a word that is there.
     unsafe {
         asm!(
-            "movzx {id:e}, word ptr [{entry}]",
-            entry = in(reg) entry.as_ptr(),
-            id = out(reg) id,
+            "movzx {id:e}, word ptr [{entries} + 2 * {at}]",
+            entries = in(reg) entries,
+            at = in(reg) at,
+            id = lateout(reg) id,
             options(nostack, readonly, preserves_flags),
         );
     }

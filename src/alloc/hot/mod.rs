@@ -14,7 +14,7 @@ mod here_portable;
 mod portable;
 #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
 pub(super) use {
-    here_portable::{Here, add, charge_in, here, owner, refund_in},
+    here_portable::{Here, add, charge_in, distance, here, owner, refund_in},
     portable::{charge, charge_growth, may_free, refund, refund_after},
 };
 
@@ -24,6 +24,6 @@ mod here_x86_64;
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 pub(super) use {
-    here_x86_64::{Here, add, charge_in, here, owner, refund_in},
+    here_x86_64::{Here, add, charge_in, distance, here, owner, refund_in},
     x86_64::{charge, charge_growth, may_free, refund, refund_after},
 };
