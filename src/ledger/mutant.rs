@@ -47,11 +47,17 @@ pub(crate) enum Mutant {
     ExitUnfolded,
     /// A recall looks for credit in the requester's own cluster only.
     OwnClusterOnly,
+    /// A recaller reads a root slot's words before it reads which of them holds the credit.
+    PlaceLate,
+    /// A cluster's end does not freeze its slots before it counts.
+    EndUnfrozen,
+    /// A cluster's end leaves its slots' words as they are.
+    EndUnwiped,
 }
 
 /// All of them.
 #[cfg(all(loom, test))]
-pub(crate) const ALL: [Mutant; 18] = {
+pub(crate) const ALL: [Mutant; 21] = {
     use Mutant::*;
     [
         NoLightFence,
@@ -72,6 +78,9 @@ pub(crate) const ALL: [Mutant; 18] = {
         NoLocalFence,
         ExitUnfolded,
         OwnClusterOnly,
+        PlaceLate,
+        EndUnfrozen,
+        EndUnwiped,
     ]
 };
 

@@ -246,8 +246,12 @@ impl<M: Machine> Ledger<M> {
     }
 
     fn credit(&self, v: &Slot) -> isize {
-        // ORDER: Acquire, both: with the Release stores of the owner, so that a refund which came
+        // ORDER: Acquire, all: with the Release stores of the owner, so that a refund which came
         // before a charge seen here is seen by the harvest that follows.
+        if mutant(Mutant::PlaceLate) {
+            let early = [v.avail.load(Acquire), v.parked.load(Acquire)];
+            return early[usize::from(v.inside.load(Acquire) == IN)] - v.taken.get();
+        }
         let inside = v.inside.load(Acquire) == IN && !mutant(Mutant::NoParking);
         let word = if inside { &v.parked } else { &v.avail };
         word.load(Acquire) - v.taken.get()

@@ -370,6 +370,12 @@ impl Slot {
 /// read-modify-write.
 #[inline(always)]
 pub(super) fn bump(word: &AtomicIsize, delta: isize) -> isize {
+    #[cfg(loom)]
+    if !mutant(Mutant::RelaxedWords) {
+        // ORDER: Release, as below. One step, as on x86: loom looks for a conflict with the last
+        // access to a word alone, so a load of our own would hide that another thread has read it.
+        return word.fetch_add(delta, Release).wrapping_add(delta);
+    }
     // ORDER: Relaxed. The thread reads what it wrote itself, or what it wrote under the lock.
     // Wrapping: two charges of `isize::MAX` may meet here, one in a signal handler; neither can be
     // granted, and both are taken back.

@@ -23,6 +23,9 @@ fn witness(mutant: Mutant) -> &'static str {
         Mutant::NoParking | Mutant::ParkLate => "a2::inside_a_cluster",
         Mutant::ExitUnfolded => "life::exit_against_recall",
         Mutant::OwnClusterOnly => "a2::siblings",
+        Mutant::PlaceLate => "a2::inside_a_cluster",
+        Mutant::EndUnfrozen => "ends::a_block_moves_as_its_cluster_ends",
+        Mutant::EndUnwiped => "ends::a_number_is_used_anew",
     }
 }
 
