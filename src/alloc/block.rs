@@ -196,6 +196,18 @@ impl Block {
         unsafe { part.as_ref() }?.get(place % SEATS_PART)
     }
 
+    /// The numbers of threads, and where their seats are noted, as far as there is room.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, &AtomicPtr<Seat>)> {
+        let parts = self.parts.iter().enumerate().flat_map(|(n, part)| {
+            // ORDER: Acquire, with the Release of `make_room`.
+            // SAFETY: null, or a mapping that is never undone, whose zeroes are valid.
+            let part = unsafe { part.load(Acquire).as_ref() };
+            let first = 1 + SEATS_HERE + n * SEATS_PART;
+            part.into_iter().flatten().enumerate().map(move |(at, place)| (first + at, place))
+        });
+        self.seats.iter().enumerate().map(|(at, place)| (at + 1, place)).chain(parts)
+    }
+
     /// Makes room to note the seat of the thread with this number. Lock.
     pub(super) fn make_room(&self, thread: usize) {
         let Some(place) = thread.checked_sub(1 + SEATS_HERE) else { return };

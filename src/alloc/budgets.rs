@@ -25,6 +25,11 @@ pub(crate) fn set_budget(which: Which, bytes: isize) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// A budget as it was set; observing does not lift it.
+pub(crate) fn budget(which: Which) -> Option<usize> {
+    which.map_or_else(start::root_budget, |block| block.budget())
+}
+
 /// Sets a soft budget.
 pub(crate) fn set_soft(which: Which, bytes: isize) {
     LEDGER.set_soft(account(which), bytes);

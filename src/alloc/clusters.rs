@@ -19,13 +19,22 @@ pub(crate) type Which = Option<&'static Block>;
 
 /// The first block that is free. Lock.
 static FREE: Guarded = Guarded::new(0);
-/// The first cluster that has ended, how many have, and how many of them came since the last look.
+/// The first cluster that has ended, how many have, and how many ends there were since the last
+/// look.
 static ENDED: Guarded = Guarded::new(0);
 static ENDED_LEN: Guarded = Guarded::new(0);
 static ENDED_NEW: Guarded = Guarded::new(0);
+/// How many clusters there are, the ended ones included. Lock.
+static COUNT: Guarded = Guarded::new(0);
+/// What went through the map of owners since its memory was given back: the peaks of the clusters
+/// that have gone. Lock.
+static GONE: Guarded = Guarded::new(0);
 
 /// How many end before it is looked which of them can go.
 const BATCH: isize = 32;
+/// How much has to have gone, so that it is worth its while to give the map's memory back: the map
+/// of so much is 1 MiB.
+const GONE_MIN: isize = 8 << 20;
 
 /// Why there is no new cluster.
 pub(crate) enum NoCluster {
@@ -39,7 +48,12 @@ pub(crate) fn account(which: Which) -> &'static Account {
 }
 
 /// Makes a cluster, with one handle.
-pub(crate) fn make(name: &str, parent: Which) -> Result<&'static Block, NoCluster> {
+pub(crate) fn make(
+    name: &str,
+    parent: Which,
+    budget: isize,
+    soft: isize,
+) -> Result<&'static Block, NoCluster> {
     LEDGER.machine().locked(|| {
         if !owners::prepare() {
             return Err(NoCluster::Full);
@@ -48,7 +62,11 @@ pub(crate) fn make(name: &str, parent: Which) -> Result<&'static Block, NoCluste
         block.set_name(name);
         // SAFETY: blocks stay; a parent closes after its children; this one is new or was closed.
         unsafe { LEDGER.open(&block.account, account(parent)) };
-        block.note_budget(crate::ledger::UNLIMITED);
+        // Nothing is live in it yet.
+        block.account.set_budget(budget);
+        block.account.set_soft(soft);
+        block.note_budget(budget);
+        COUNT.add(1);
         block.set_life(Life::Open);
         block.handles.store(1, Relaxed); // ORDER: Relaxed. Nobody else has it yet.
         Ok(block)
@@ -105,14 +123,14 @@ fn end(block: &'static Block) {
         return;
     }
     let me = record();
-    if is_only(block, me) && close(block) {
-        return;
+    if !is_only(block, me) || !close(block) {
+        block.set_life(Life::Ended);
+        block.next.set(ENDED.get());
+        ENDED.set(block.id() as isize);
+        ENDED_LEN.add(1);
     }
-    block.set_life(Life::Ended);
-    block.next.set(ENDED.get());
-    ENDED.set(block.id() as isize);
-    ENDED_LEN.add(1);
-    if ENDED_NEW.add(1) >= BATCH.max(ENDED_LEN.get() / 2) {
+    // Those that go at once count too: others may wait for this.
+    if ENDED.get() != 0 && ENDED_NEW.add(1) >= BATCH.max(ENDED_LEN.get() / 2) {
         settle_ended();
     }
 }
@@ -133,6 +151,7 @@ fn is_empty(block: &Block) -> bool {
 
 /// Has a cluster go, if nothing of it is live. Its slots are frozen, or all the caller's. Lock.
 fn close(block: &'static Block) -> bool {
+    let peak = block.account.peak();
     let closed = is_empty(block)
         && LEDGER.close(&block.account, |slot| {
             // SAFETY: all slots of clusters are seats'.
@@ -142,6 +161,11 @@ fn close(block: &'static Block) -> bool {
         block.set_life(Life::Free);
         block.next.set(FREE.get());
         FREE.set(block.id() as isize);
+        GONE.set(GONE.get().saturating_add(peak));
+        if COUNT.add(-1) == 0 && GONE.get() >= GONE_MIN {
+            GONE.set(0);
+            owners::release();
+        }
     }
     closed
 }
@@ -209,12 +233,17 @@ pub(crate) fn for_each_open(mut f: impl FnMut(&'static Block)) {
 pub(super) fn adopt(record: &Record) {
     let mine = record.clusters.index.load(Relaxed); // ORDER: Relaxed. There is no other thread.
     for block in block::ids().filter_map(block::by_id) {
-        for thread in (1..=block::THREADS_MAX).filter(|thread| *thread != mine) {
-            let Some(place) = block.seat_of(thread) else { break };
-            // ORDER: Relaxed. There is no other thread.
-            if let Some(seat) = seat::at(place.swap(core::ptr::null_mut(), Relaxed).addr()) {
+        for place in block.places().filter(|(thread, _)| *thread != mine).map(|(_, place)| place) {
+            // ORDER: Relaxed, both. There is no other thread. Not written if there is nothing: the
+            // page would be copied.
+            if let Some(seat) = seat::at(place.load(Relaxed).addr()) {
+                place.store(core::ptr::null_mut(), Relaxed);
                 seat::give(seat);
             }
+        }
+        // Whoever has a number needs no visitor's seat.
+        if mine != 0 {
+            block.visitors.store(0, Relaxed); // ORDER: Relaxed. As above.
         }
     }
     seat::keep_only(record);

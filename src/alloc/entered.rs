@@ -8,7 +8,7 @@ use super::machine::LEDGER;
 use super::seat::{self, Seat};
 use super::start;
 use crate::ledger::Machine as _;
-use crate::sync::Ordering::Relaxed;
+use crate::sync::{Ordering::*, compiler_fence};
 use crate::thread::{Record, record};
 
 /// The cluster that this thread is in.
@@ -93,7 +93,15 @@ fn switch(record: &Record, before: usize, now: usize) {
     if before == 0 && now != 0 {
         LEDGER.enter(&record.slot);
     }
-    record.clusters.current.store(now, Relaxed); // ORDER: Relaxed. The thread's own word.
+    // ORDER: Relaxed, all. The thread's own words; the fences are for a signal handler in between,
+    // which finds no number, or the right one.
+    record.clusters.id.store(0, Relaxed);
+    compiler_fence(SeqCst);
+    record.clusters.current.store(now, Relaxed);
+    compiler_fence(SeqCst);
+    if let Some(seat) = seat::at(now) {
+        record.clusters.id.store(seat.id().into(), Relaxed);
+    }
     if before != 0 && now == 0 {
         LEDGER.leave(&record.slot);
     }
@@ -104,6 +112,9 @@ pub(super) fn depart(record: &Record) {
     // ORDER: Relaxed. The thread's own word.
     let current = record.clusters.current.load(Relaxed);
     switch(record, current, 0);
+    if let Some(seat) = seat::at(current).filter(|seat| seat.is_visitors()) {
+        depart_visitor(seat);
+    }
     if record.clusters.first.get() != 0 {
         seat::leave_all(record);
     }

@@ -3,12 +3,12 @@
 //! Layer 6.  Plane: data.
 
 use crate::ledger::{Ledger, Machine};
-use crate::sync::{Ordering::*, compiler_fence};
+use crate::sync::{AtomicIsize, Ordering::*, compiler_fence};
 use crate::sys::lock::Lock;
 use crate::sys::{clock, membarrier, thread::step_aside};
 use crate::terminate;
 
-use super::budgets;
+use super::{budgets, hot};
 
 /// The process's one ledger.
 pub(super) static LEDGER: Ledger<Linux> = Ledger::new(Linux { lock: Lock::new() });
@@ -32,6 +32,11 @@ impl Machine for Linux {
     fn light(&self) {
         // ORDER: SeqCst for the compiler, with the heavy fence for the machine.
         compiler_fence(SeqCst);
+    }
+
+    #[inline(always)]
+    fn add(&self, word: &AtomicIsize, delta: isize) {
+        hot::add(word, delta);
     }
 
     fn heavy(&self) -> bool {

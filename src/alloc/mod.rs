@@ -21,6 +21,7 @@ mod machine;
 mod malloc;
 mod owners;
 mod refused;
+mod resized;
 mod seat;
 mod slow;
 pub(crate) mod start;
@@ -282,11 +283,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for FailFast<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.is_stranger() {
             // SAFETY: the caller's contract.
-            return unsafe { self.alloc_diverted(layout, Entry::Stranger(self.asks)) };
+            return unsafe { self.alloc_diverted::<false>(layout, Entry::Stranger(self.asks)) };
         }
         if !hot::charge(layout.size(), layout.align()) {
             // SAFETY: the caller's contract.
-            return unsafe { self.alloc_diverted(layout, Entry::Entered) };
+            return unsafe { inside::alloc::<A, false>(layout.size(), layout.align(), self) };
         }
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc(layout) };
@@ -300,11 +301,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for FailFast<A> {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if self.is_stranger() {
             // SAFETY: the caller's contract.
-            return unsafe { self.alloc_zeroed_diverted(layout, Entry::Stranger(self.asks)) };
+            return unsafe { self.alloc_diverted::<true>(layout, Entry::Stranger(self.asks)) };
         }
         if !hot::charge(layout.size(), layout.align()) {
             // SAFETY: the caller's contract.
-            return unsafe { self.alloc_zeroed_diverted(layout, Entry::Entered) };
+            return unsafe { inside::alloc::<A, true>(layout.size(), layout.align(), self) };
         }
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
@@ -327,7 +328,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for FailFast<A> {
             }
             Hot::Diverted => {
                 // SAFETY: the caller's contract.
-                unsafe { self.dealloc_diverted(ptr, layout) }
+                unsafe { inside::dealloc(ptr, layout.size(), layout.align(), self) }
             }
         }
     }
@@ -385,41 +386,32 @@ impl<A: GlobalAlloc> FailFast<A> {
         block
     }
 
-    #[cold]
-    #[inline(never)]
-    unsafe fn alloc_diverted(&self, layout: Layout, entry: Entry) -> *mut u8 {
-        if let Some(seat) = entered::current_seat(record()) {
+    /// A block of the inner allocator's.
+    #[inline(always)]
+    unsafe fn get<const ZEROED: bool>(&self, layout: Layout) -> *mut u8 {
+        if ZEROED {
             // SAFETY: the caller's contract.
-            return self
-                .alloc_inside(seat, layout, entry, |inner, layout| unsafe { inner.alloc(layout) });
-        }
-        match slow::charge(&self.config, entry, layout.size(), layout) {
-            Admit::Inner => {
-                // SAFETY: the caller's contract.
-                let block = unsafe { self.inner.alloc(layout) };
-                if block.is_null() { refused::inner_refused() } else { block }
-            }
-            Admit::Reserve => slow::reserved(layout),
-            Admit::Null => core::ptr::null_mut(),
+            unsafe { self.inner.alloc_zeroed(layout) }
+        } else {
+            // SAFETY: the caller's contract.
+            unsafe { self.inner.alloc(layout) }
         }
     }
 
     #[cold]
     #[inline(never)]
-    unsafe fn alloc_zeroed_diverted(&self, layout: Layout, entry: Entry) -> *mut u8 {
+    unsafe fn alloc_diverted<const ZEROED: bool>(&self, layout: Layout, entry: Entry) -> *mut u8 {
         if let Some(seat) = entered::current_seat(record()) {
             // SAFETY: the caller's contract.
-            return self.alloc_inside(seat, layout, entry, |inner, layout| unsafe {
-                inner.alloc_zeroed(layout)
-            });
+            return unsafe { self.alloc_inside::<ZEROED>(seat, layout, entry) };
         }
         match slow::charge(&self.config, entry, layout.size(), layout) {
             Admit::Inner => {
                 // SAFETY: the caller's contract.
-                let block = unsafe { self.inner.alloc_zeroed(layout) };
+                let block = unsafe { self.get::<ZEROED>(layout) };
                 if block.is_null() { refused::inner_refused() } else { block }
             }
-            Admit::Reserve => slow::reserved(layout), // Zero already, and never reused.
+            Admit::Reserve => slow::reserved(layout), // Zero, and never reused.
             Admit::Null => core::ptr::null_mut(),
         }
     }
@@ -427,40 +419,42 @@ impl<A: GlobalAlloc> FailFast<A> {
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_entered(&self, ptr: *mut u8, layout: Layout) {
-        if LEDGER.has_clusters() && owners::owner_of(ptr) != 0 {
+        if LEDGER.has_clusters() && owners::owner_of(record(), ptr) != 0 {
             // A thread that no cluster's beginning has been told to, since it has no account yet.
             record().slot.take_back(layout.size() as isize);
             // SAFETY: the caller's contract.
-            return unsafe { self.dealloc_diverted(ptr, layout) };
+            return unsafe { self.dealloc_judged(ptr, layout) };
         }
         slow::fold(&self.config);
         // SAFETY: the caller's contract.
         unsafe { self.inner.dealloc(ptr, layout) }
     }
 
+    /// What may be a thread's first call, or too deep in its stack.
     #[cold]
     #[inline(never)]
-    unsafe fn dealloc_diverted(&self, ptr: *mut u8, layout: Layout) {
-        let may_free = inside::may_free() || matches!(slow::may_free(&self.config), Admit::Inner);
-        if may_free {
-            let owner = inside::disown(ptr, layout.size());
-            if owner.is_some() {
-                // SAFETY: the caller's contract; the block was asked for in this layout.
-                return unsafe { self.inner.dealloc(ptr, owners::widen(layout)) };
-            }
-            slow::refund(&self.config, layout.size());
-            // SAFETY: the caller's contract.
-            unsafe { self.inner.dealloc(ptr, layout) }
+    unsafe fn dealloc_judged(&self, ptr: *mut u8, layout: Layout) {
+        if let Admit::Reserve = slow::may_free(&self.config) {
+            return; // A dying thread frees nothing any more.
         }
+        if inside::disown(record(), ptr, layout.size()) {
+            // SAFETY: the caller's contract; the block was asked for in this layout.
+            return unsafe { self.inner.dealloc(ptr, owners::widen(layout)) };
+        }
+        slow::refund(&self.config, layout.size());
+        // SAFETY: the caller's contract.
+        unsafe { self.inner.dealloc(ptr, layout) }
     }
 
     #[cold]
     #[inline(never)]
     unsafe fn grow_diverted(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let difference = new_size - layout.size();
-        if let Some(owner) = inside::owner_of(ptr) {
-            // Armed first: a slot that has an account needs a thread that returns it.
-            let _ = slow::may_free(&self.config);
+        if let Some(owner) = resized::owner_of(ptr) {
+            if !resized::is_ready(record()) {
+                // Armed first: a slot that has an account needs a thread that returns it.
+                let _ = slow::may_free(&self.config);
+            }
             LEDGER.cancel(&record().slot, difference as isize);
             // SAFETY: the caller's contract.
             return unsafe { self.grow_inside(owner, ptr, layout, new_size) };
@@ -482,10 +476,12 @@ impl<A: GlobalAlloc> FailFast<A> {
     #[cold]
     #[inline(never)]
     unsafe fn shrink_diverted(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if let Admit::Reserve = slow::may_free(&self.config) {
+        if !resized::is_ready(record())
+            && let Admit::Reserve = slow::may_free(&self.config)
+        {
             return ptr; // A dying thread's block may keep its size: nothing is freed any more.
         }
-        if let Some(owner) = inside::owner_of(ptr) {
+        if let Some(owner) = resized::owner_of(ptr) {
             // SAFETY: the caller's contract.
             return unsafe { self.shrink_inside(owner, ptr, layout, new_size) };
         }

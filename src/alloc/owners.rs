@@ -12,9 +12,13 @@
 //! Entries are Relaxed: whoever has a block writes its entry, and tells others of both.
 
 use core::alloc::Layout;
+use core::mem::offset_of;
 
-use crate::sync::{AtomicPtr, AtomicU16, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicU16, AtomicUsize, Ordering::*};
 use crate::sys::memory;
+use crate::thread::Record;
+
+use super::hot::{self, Here};
 
 /// The bytes of addresses that one entry is for.
 pub(super) const GRANULE: usize = 16;
@@ -25,11 +29,30 @@ const LEAF_LEN: usize = 1 << (LEAF_SHIFT - GRANULE.ilog2());
 const ADDRESS_BITS: u32 = 48;
 const TOP_LEN: usize = 1 << (ADDRESS_BITS - LEAF_SHIFT);
 
-type Leaf = [AtomicU16; LEAF_LEN];
+/// The map of 64 MiB of addresses.
+#[repr(C)]
+pub(super) struct Leaf {
+    entries: [AtomicU16; LEAF_LEN],
+    /// The first of the addresses.
+    start: AtomicUsize,
+    /// The leaf that was made before this one.
+    next: AtomicPtr<Leaf>,
+}
+
+impl Leaf {
+    /// Where `start` is, for assembly.
+    pub(super) const START: usize = offset_of!(Leaf, start);
+}
+
+/// The `start` of a leaf that no address is in: what a thread has until it uses another one.
+static NOWHERE: AtomicUsize = AtomicUsize::new(1 << 63);
+
 type Top = [AtomicPtr<Leaf>; TOP_LEN];
 
 /// The first level, once there is a cluster.
 static TOP: AtomicPtr<Top> = AtomicPtr::new(core::ptr::null_mut());
+/// The leaf that was made last.
+static LEAVES: AtomicPtr<Leaf> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Maps the first level, if that was not done. `false` if there is no room for it. Lock.
 pub(super) fn prepare() -> bool {
@@ -59,48 +82,93 @@ pub(super) fn fits(size: usize) -> bool {
     size <= isize::MAX as usize - (GRANULE - 1)
 }
 
-/// The number of the cluster that owns the block at `block`; 0 for the root.
+/// A thread is being armed: it has used no leaf yet.
+pub(super) fn arrive(record: &Record) {
+    let nowhere = core::ptr::from_ref(&NOWHERE).expose_provenance().wrapping_sub(Leaf::START);
+    record.clusters.leaf.store(nowhere, Relaxed); // ORDER: Relaxed. The thread's own word.
+}
+
+/// The entry of a block: the address of the leaf, and the place in it. No reference: the compiler
+/// would compare it with null, where none is.
+#[derive(Clone, Copy)]
+pub(super) struct Entry(usize, usize);
+
+/// The entry of the block at `block`, if it is in the leaf that this thread used last; never for a
+/// null. The thread is being armed, at least.
+///
+/// One word says which leaf that is, so that a signal handler which changes it comes before or
+/// after.
 #[inline(always)]
-pub(super) fn owner_of(block: *mut u8) -> u16 {
-    entry(block).map_or(0, |entry| entry.load(Relaxed)) // ORDER: Relaxed. See the head.
+pub(super) fn near(here: Here, block: *mut u8) -> Option<Entry> {
+    let leaf = here.leaf();
+    let at = hot::distance(leaf, block.addr());
+    if at >= 1 << LEAF_SHIFT {
+        return None;
+    }
+    // No address is in the leaf that threads begin with.
+    Some(Entry(leaf, at / GRANULE))
+}
+
+/// The entry of the block at `block`, if there is a map where it lies.
+pub(super) fn entry(record: &Record, block: *mut u8) -> Option<Entry> {
+    let leaf = core::ptr::from_ref(leaf(block.addr())?).expose_provenance();
+    // The first one is nobody's: it has the null in it.
+    if block.addr() >> LEAF_SHIFT != 0 {
+        record.clusters.leaf.store(leaf, Relaxed); // ORDER: Relaxed. The thread's own word.
+    }
+    Some(Entry(leaf, block.addr() / GRANULE % LEAF_LEN))
+}
+
+impl Entry {
+    /// The number of the cluster that owns the block; 0 for the root.
+    #[inline(always)]
+    pub(super) fn owner(self) -> usize {
+        hot::owner(core::ptr::with_exposed_provenance(self.0), self.1)
+    }
+
+    /// Makes a cluster the owner; with 0 the root.
+    #[inline(always)]
+    pub(super) fn set(self, id: u16) {
+        let entries = core::ptr::with_exposed_provenance::<AtomicU16>(self.0);
+        // SAFETY: within the leaf, which stays: both ways to an entry see to that.
+        let word = unsafe { &*entries.wrapping_add(self.1) };
+        word.store(id, Relaxed); // ORDER: Relaxed. See the head.
+    }
+}
+
+/// The number of the cluster that owns the block at `block`; 0 for the root.
+pub(super) fn owner_of(record: &Record, block: *mut u8) -> u16 {
+    entry(record, block).map_or(0, |entry| entry.owner() as u16)
 }
 
 /// Makes the root the owner.
-#[inline(always)]
-pub(super) fn clear(block: *mut u8) {
-    if let Some(entry) = entry(block) {
-        entry.store(0, Relaxed); // ORDER: Relaxed. See the head.
+pub(super) fn clear(record: &Record, block: *mut u8) {
+    if let Some(entry) = entry(record, block) {
+        entry.set(0);
     }
 }
 
 /// Makes a cluster the owner. `false` if there is no room to note it, or the address is beyond the
 /// map.
-#[inline(always)]
-pub(super) fn set_owner(block: *mut u8, id: u16) -> bool {
-    match entry(block) {
+pub(super) fn set_owner(record: &Record, block: *mut u8, id: u16) -> bool {
+    match entry(record, block) {
         Some(entry) => {
-            entry.store(id, Relaxed); // ORDER: Relaxed. See the head.
+            entry.set(id);
             true
         }
-        None => set_owner_in_new_leaf(block, id),
+        None => set_owner_in_new_leaf(record, block, id),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn set_owner_in_new_leaf(block: *mut u8, id: u16) -> bool {
+fn set_owner_in_new_leaf(record: &Record, block: *mut u8, id: u16) -> bool {
     let is_made = make_leaf(block.addr());
-    if let (true, Some(entry)) = (is_made, entry(block)) {
-        entry.store(id, Relaxed); // ORDER: Relaxed. See the head.
+    if let (true, Some(entry)) = (is_made, entry(record, block)) {
+        entry.set(id);
         return true;
     }
     false
-}
-
-#[inline(always)]
-fn entry(block: *mut u8) -> Option<&'static AtomicU16> {
-    let leaf = leaf(block.addr())?;
-    leaf.get(block.addr() / GRANULE % LEAF_LEN)
 }
 
 #[inline(always)]
@@ -122,12 +190,40 @@ fn leaf(address: usize) -> Option<&'static Leaf> {
 fn make_leaf(address: usize) -> bool {
     let Some(place) = place(address) else { return false };
     let Some(mapping) = memory::map_sparse(size_of::<Leaf>()) else { return false };
-    let leaf = core::ptr::with_exposed_provenance_mut(mapping.base);
+    let leaf: *mut Leaf = core::ptr::with_exposed_provenance_mut(mapping.base);
+    // SAFETY: just mapped; zeroes are a valid `Leaf`.
+    let made = unsafe { &*leaf };
+    // ORDER: Relaxed, published below.
+    made.start.store(address >> LEAF_SHIFT << LEAF_SHIFT, Relaxed);
     let expected = core::ptr::null_mut();
     // ORDER: Release, with the Acquire of `leaf`; Relaxed, since the other one is not looked at.
     if place.compare_exchange(expected, leaf, Release, Relaxed).is_err() {
         // SAFETY: just mapped, and nobody else has seen it.
         unsafe { memory::unmap_sparse(mapping) };
+        return true;
     }
-    true
+    // ORDER: Relaxed; the exchange below looks again.
+    let mut before = LEAVES.load(Relaxed);
+    loop {
+        made.next.store(before, Relaxed); // ORDER: Relaxed, published by the next line.
+        // ORDER: Release, with the Acquire in `release`.
+        match LEAVES.compare_exchange_weak(before, leaf, Release, Relaxed) {
+            Ok(_) => return true,
+            Err(now) => before = now,
+        }
+    }
+}
+
+/// Gives the memory of the map back, all of whose entries are zero: nothing of any cluster is live,
+/// and nobody makes one meanwhile. Lock.
+pub(super) fn release() {
+    // ORDER: Acquire, with the Release of `make_leaf`.
+    let mut at = LEAVES.load(Acquire);
+    // SAFETY: null, or a leaf, which stays.
+    while let Some(leaf) = unsafe { at.as_ref() } {
+        let base = core::ptr::from_ref(leaf).expose_provenance();
+        // SAFETY: its entries, whole pages that hold zeroes, and go on doing so.
+        unsafe { memory::empty(base, size_of_val(&leaf.entries)) };
+        at = leaf.next.load(Relaxed); // ORDER: Relaxed. Written before it was published.
+    }
 }

@@ -4,6 +4,7 @@
 //!
 //! What was charged is refunded; then it is a death like any other, or null inside `fallible`.
 
+use core::alloc::Layout;
 use core::ptr;
 
 use super::block::Block;
@@ -11,13 +12,14 @@ use super::clusters::{self, Which};
 use super::fallible;
 use super::machine::LEDGER;
 use super::seat::Seat;
-use super::slow::death;
+use super::slow::{Admit, death};
+use super::{entered, inside};
 use crate::cause::Cause;
 use crate::ledger::Slot;
 use crate::sync::Ordering::Relaxed;
 use crate::sys::process;
 use crate::terminate;
-use crate::thread::record;
+use crate::thread::{Record, record};
 
 /// The inner allocator returned null for a charge that the record remembers.
 #[cold]
@@ -26,7 +28,22 @@ pub(super) fn inner_refused() -> *mut u8 {
     let record = record();
     // ORDER: Relaxed, both. The thread's own words.
     let (bytes, align) = (record.asked_size.load(Relaxed), record.asked_align.load(Relaxed));
+    if let Some(seat) = entered::current_seat(record) {
+        return came_round(record, seat, bytes, align);
+    }
     refused_by_inner(Some(&record.slot), None, bytes, bytes, align)
+}
+
+/// In a cluster, a request of nearly all that a word can say: `avail`, which is scratch there, has
+/// come round to a positive number, so that the charge passed for one of the root's.
+fn came_round(record: &Record, seat: &'static Seat, bytes: usize, align: usize) -> *mut u8 {
+    record.slot.wipe_scratch();
+    // SAFETY: the layout that was asked for.
+    let layout = unsafe { Layout::from_size_align_unchecked(bytes, align) };
+    match inside::charge(seat, bytes, layout) {
+        Admit::Inner => inner_refused_inside(Some(seat), seat.block(), bytes, bytes, align),
+        Admit::Reserve | Admit::Null => ptr::null_mut(),
+    }
 }
 
 /// The same for a block that was to grow to `new_size`.
@@ -36,6 +53,10 @@ pub(super) fn inner_refused_growth(new_size: usize) -> *mut u8 {
     let record = record();
     // ORDER: Relaxed, both. The thread's own words.
     let (bytes, align) = (record.asked_size.load(Relaxed), record.asked_align.load(Relaxed));
+    if entered::current_seat(record).is_some() {
+        record.slot.wipe_scratch(); // As in `came_round`.
+        return refused_by_inner(None, None, 0, new_size, align);
+    }
     refused_by_inner(Some(&record.slot), None, bytes, new_size, align)
 }
 

@@ -45,6 +45,8 @@ pub(super) enum Admit {
 pub(super) enum Entry {
     /// Its charge is entered in `avail` already.
     Entered,
+    /// Its charge is entered in `avail`, and in the seat's too.
+    EnteredInside,
     /// It has not been on the fast path: its allocator may ask for something else than the
     /// process's does. With the digest of what it asks for.
     Stranger(u64),
@@ -54,7 +56,7 @@ pub(super) enum Entry {
 pub(super) fn charge(config: &Config, entry: Entry, bytes: usize, layout: Layout) -> Admit {
     let record = record();
     if record.is_dying() {
-        if let Entry::Entered = entry {
+        if !matches!(entry, Entry::Stranger(_)) {
             // It is in `avail`: others must not wait for it to be explained.
             LEDGER.publish(&record.slot, bytes as isize);
         }
@@ -100,7 +102,12 @@ pub(super) fn charge_inside(seat: &'static Seat, bytes: usize, layout: Layout) -
 pub(super) fn charge_centrally(owner: &'static Block, bytes: usize, layout: Layout) -> Admit {
     terminate::pass_gate();
     match LEDGER.charge_account(&owner.account, bytes as isize) {
-        Ok(()) => Admit::Inner,
+        Ok(()) if owners::fits(layout.size()) => Admit::Inner,
+        Ok(()) => {
+            let (size, align) = (layout.size(), layout.align());
+            refused::inner_refused_inside(None, Some(owner), bytes, size, align);
+            Admit::Null
+        }
         Err(refusal) => refused(None, Some(owner), refusal, bytes, layout),
     }
 }

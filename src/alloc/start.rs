@@ -31,7 +31,7 @@ use crate::{stack, terminate};
 use super::fork;
 use super::machine::LEDGER;
 use super::slow::account_of;
-use super::{budgets, clusters, entered};
+use super::{budgets, clusters, entered, owners};
 
 /// What programs exit with that are told something impossible: EX_CONFIG of sysexits(3).
 const EX_CONFIG: i32 = 78;
@@ -86,6 +86,7 @@ fn start(config: &Config) {
     // What is allocated meanwhile, by a signal handler on top of us, settles centrally.
     let was_new = record.begin_arming();
     if was_new {
+        owners::arrive(record);
         record.slot.settle_centrally();
     }
     // ORDER: Acquire, with the Release below.
@@ -279,6 +280,7 @@ pub(super) fn arrive(record: &'static Record) {
         return; // The thread that starts the process arrives afterwards.
     }
     let errno = process::errno();
+    owners::arrive(record);
     record.slot.settle_centrally();
     record.tid.store(process::tid(), Relaxed); // ORDER: Relaxed. The thread's own word.
     // Without a destructor the thread could not give back a lease, nor an alternate stack.
@@ -293,8 +295,9 @@ pub(super) fn arrive(record: &'static Record) {
 /// A thread's end: gives everything back. Destructors that come later settle centrally.
 unsafe extern "C" fn depart(_: *mut c_void) {
     let record = record();
+    // First: a signal handler on top of this must not give it new accounts with clusters.
+    record.set_stage(Stage::Left);
     entered::depart(record);
     LEDGER.retire(&record.slot);
     stack::disarm_thread(record);
-    record.set_stage(Stage::Left);
 }

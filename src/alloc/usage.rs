@@ -51,6 +51,6 @@ pub(crate) fn of(which: Which) -> Usage {
         return Usage::default();
     }
     let figures = budgets::figures(which);
-    let budget = which.map_or_else(start::root_budget, |block| block.budget());
+    let budget = budgets::budget(which);
     Usage { live: figures.live as usize, peak: figures.peak as usize, budget }
 }

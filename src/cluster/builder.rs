@@ -4,7 +4,7 @@
 
 use super::error::Error;
 use super::handle::Cluster;
-use crate::alloc::clusters::{self, NoCluster, Which};
+use crate::alloc::clusters::{self, NoCluster};
 use crate::alloc::{budgets, start};
 use crate::config::{self, Limit};
 use crate::ledger::UNLIMITED;
@@ -97,33 +97,29 @@ impl ClusterBuilder {
         }
         let parent = self.parent.unwrap_or_else(Cluster::current);
         let budget = start::budget_by_name(&self.name).unwrap_or(self.budget);
-        let budget = bytes_of(budget, Some(parent.0), &self.name)?;
-        let block =
-            clusters::make(&self.name, parent.0).map_err(|NoCluster::Full| Error::full())?;
-        let cluster = Cluster(Some(block));
-        // Nothing is live in it yet.
-        let _ = budgets::set_budget(cluster.0, budget);
-        let soft = bytes_of(self.soft_budget, Some(cluster.0), &self.name)?;
-        budgets::set_soft(cluster.0, soft);
-        Ok(cluster)
+        let budget = bytes_of(budget, budgets::budget(parent.0), &self.name)?;
+        let whole = usize::try_from(budget).ok().filter(|_| budget != UNLIMITED);
+        let soft = bytes_of(self.soft_budget, whole, &self.name)?;
+        let block = clusters::make(&self.name, parent.0, budget, soft);
+        block.map(|block| Cluster(Some(block))).map_err(|NoCluster::Full| Error::full())
     }
 }
 
-/// What a limit comes to, of which percentages are of the budget of `whole`.
-pub(super) fn bytes_of(limit: Limit, whole: Option<Which>, name: &str) -> Result<isize, Error> {
+/// What a limit comes to, of which percentages are of `whole` bytes.
+pub(super) fn bytes_of(limit: Limit, whole: Option<usize>, name: &str) -> Result<isize, Error> {
     let wrong = |why| Error::invalid_limit(name, limit, why);
     config::check_cluster_limit(limit).map_err(wrong)?;
     match limit {
         Limit::Unlimited => Ok(UNLIMITED),
         Limit::Bytes(bytes) => Ok(isize::try_from(bytes).unwrap_or(UNLIMITED)),
         Limit::Percent(percent) => {
-            let whole = whole.map(|which| budgets::figures(which).budget);
-            match whole.filter(|&bytes| bytes != UNLIMITED) {
-                Some(bytes) => Ok((bytes / 100 * isize::from(percent as i8)
-                    + bytes % 100 * isize::from(percent as i8) / 100)
-                    .max(1)),
-                None => Err(wrong("is a percentage of a budget that is not there")),
-            }
+            let Some(bytes) = whole else {
+                return Err(wrong("is a percentage of a budget that is not there"));
+            };
+            // Up to 100: no larger than `bytes`.
+            let part =
+                bytes / 100 * usize::from(percent) + bytes % 100 * usize::from(percent) / 100;
+            Ok(isize::try_from(part.max(1)).unwrap_or(UNLIMITED))
         }
         Limit::Auto => Err(wrong("has no meaning for a cluster")),
     }

@@ -298,7 +298,8 @@ impl Cluster {
         if !start::is_installed() {
             return Err(Error::not_installed());
         }
-        let bytes = builder::bytes_of(budget, self.0.map(budgets::parent), self.name())?;
+        let whole = self.0.and_then(|block| budgets::budget(budgets::parent(block)));
+        let bytes = builder::bytes_of(budget, whole, self.name())?;
         budgets::set_budget(self.0, bytes).map_err(|refusal| {
             let live = refusal.figures().live;
             Error::below_live(self.name(), budget, live.max(0) as usize)
@@ -324,7 +325,7 @@ impl Cluster {
         if !start::is_installed() {
             return Err(Error::not_installed());
         }
-        let bytes = builder::bytes_of(budget, Some(self.0), self.name())?;
+        let bytes = builder::bytes_of(budget, budgets::budget(self.0), self.name())?;
         budgets::set_soft(self.0, bytes);
         Ok(())
     }

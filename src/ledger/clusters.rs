@@ -7,6 +7,7 @@ use core::ptr;
 use super::account::Account;
 use super::cold::{Figures, Ledger, Refusal};
 use super::machine::Machine;
+use super::mutant::{Mutant, mutant};
 use super::slot::{FROZEN, Slot, State};
 use crate::sync::Ordering::Relaxed;
 
@@ -135,6 +136,9 @@ impl<M: Machine> Ledger<M> {
         for slot in account.slots.iter() {
             account.unlink(slot);
             slot.set_state(State::Dead);
+            if mutant(Mutant::EndUnwiped) {
+                continue;
+            }
             // ORDER: Relaxed, all. Its owner has nothing more to do with it but to fold it, which
             // finds zeroes.
             slot.avail.store(0, Relaxed);
@@ -154,6 +158,9 @@ impl<M: Machine> Ledger<M> {
     where
         I: Iterator<Item = &'a Account> + Clone,
     {
+        if mutant(Mutant::EndUnfrozen) {
+            return true;
+        }
         self.freeze_each(ptr::null(), || accounts.clone().flat_map(|account| account.slots.iter()))
     }
 

@@ -7,7 +7,7 @@ use core::cmp::{max, min};
 use super::account::Account;
 use super::machine::Machine;
 use super::mutant::{Mutant, mutant};
-use super::slot::{FROZEN, Slot, State, bump};
+use super::slot::{FROZEN, IN, MOVING, OUT, Slot, State, bump};
 use crate::sync::{AtomicBool, Ordering::*, fence};
 
 /// The first lease of a thread, beyond its need: small, because `peak` counts leases.
@@ -107,8 +107,21 @@ impl<M: Machine> Ledger<M> {
     ///
     /// Refused, and the slot is as it was before the charge.
     pub(crate) fn charge_diverted(&self, slot: &Slot, bytes: isize) -> Result<(), Refusal> {
-        // ORDER: Relaxed. The owner's own word.
-        if slot.avail.load(Relaxed) >= 0 {
+        let left = match slot.place() {
+            OUT => slot.avail.load(Relaxed), // ORDER: Relaxed. The owner's own word.
+            IN => {
+                // The thread is in a cluster, and the charge is the root's all the same.
+                slot.wipe_scratch();
+                let left = bump(&slot.parked, -bytes);
+                self.machine.light();
+                left
+            }
+            _ => {
+                self.machine.add(&slot.avail, bytes);
+                return self.charge_account(slot.account(&self.root), bytes);
+            }
+        };
+        if left >= 0 {
             // ORDER: Relaxed; the light fence of the hot path lies between this and the charge. Not
             // frozen: the stack was a foreign one, and the charge is complete.
             if slot.limit.load(Relaxed) != FROZEN {
@@ -135,19 +148,20 @@ impl<M: Machine> Ledger<M> {
     /// The one cold path of a charge. Nothing is rolled back before the lock is held: the charge
     /// stays in `avail`, and `pending` tells recallers that it is not granted yet.
     fn charge_cold(&self, slot: &Slot, bytes: isize) -> Result<(), Refusal> {
+        let word = slot.credit();
         if mutant(Mutant::EarlyRollback) {
-            bump(&slot.avail, bytes);
+            bump(word, bytes);
         } else if !mutant(Mutant::NoPending) {
             self.publish(slot, bytes);
         }
         self.machine.locked(|| {
             if mutant(Mutant::EarlyRollback) {
-                bump(&slot.avail, -bytes);
+                bump(word, -bytes);
             } else if !mutant(Mutant::NoPending) {
                 // ORDER: Relaxed. Lowered, and read by recallers, under the lock.
                 slot.pending.fetch_sub(bytes, Relaxed);
             }
-            if mutant(Mutant::ThawUnbooked) && slot.avail.load(Relaxed) >= 0 {
+            if mutant(Mutant::ThawUnbooked) && word.load(Relaxed) >= 0 {
                 self.thaw(slot);
                 return Ok(());
             }
@@ -158,7 +172,7 @@ impl<M: Machine> Ledger<M> {
                 Err(_) => credit + bytes,
             };
             // ORDER: Relaxed. The owner's own word, under the lock.
-            slot.avail.store(credit, Relaxed);
+            word.store(credit, Relaxed);
             self.top_up(slot);
             self.settle(slot);
             granted.map(|_| ())
@@ -190,11 +204,17 @@ impl<M: Machine> Ledger<M> {
 
     /// Goes on with a refund whose fold is due.
     pub(crate) fn fold(&self, slot: &Slot) {
-        self.machine.locked(|| {
-            self.absorb(slot);
-            self.top_up(slot);
-            self.settle(slot);
-        });
+        if slot.place() == MOVING {
+            return; // It stays due.
+        }
+        self.machine.locked(|| self.begin(slot));
+    }
+
+    /// Links a new slot of the calling thread's, and leases ahead. Lock.
+    pub(crate) fn begin(&self, slot: &Slot) {
+        self.absorb(slot);
+        self.top_up(slot);
+        self.settle(slot);
     }
 
     /// Takes a granted charge back: the inner allocator refused. A refund, and never a raise of
@@ -205,6 +225,9 @@ impl<M: Machine> Ledger<M> {
             return;
         }
         slot.refund(bytes);
+        if slot.place() == MOVING {
+            return; // A refund like any other.
+        }
         self.machine.locked(|| {
             // A recaller may have harvested it meanwhile.
             let back = min(max(self.absorb(slot), 0), bytes);
@@ -214,16 +237,18 @@ impl<M: Machine> Ledger<M> {
             } else {
                 slot.account(&self.root).lease(-back);
             }
-            // ORDER: Relaxed. The owner's own word, under the lock.
-            slot.avail.store(slot.avail.load(Relaxed) - back, Relaxed);
+            let word = slot.credit();
+            // ORDER: Relaxed, both. The owner's own word, under the lock.
+            word.store(word.load(Relaxed) - back, Relaxed);
             self.settle(slot);
         });
     }
 
     /// Books what recallers took, folds `freed`, registers a new slot. Returns the credit. Lock.
     fn absorb(&self, slot: &Slot) -> isize {
+        let word = slot.credit();
         // ORDER: Relaxed. The owner's own word.
-        let credit = slot.avail.load(Relaxed) - slot.taken.get() + slot.unbooked();
+        let credit = word.load(Relaxed) - slot.taken.get() + slot.unbooked();
         if slot.state() == State::New {
             slot.set_state(State::Live);
             // SAFETY: the thread's record lives until its end, and `retire` unlinks the slot then.
@@ -236,14 +261,14 @@ impl<M: Machine> Ledger<M> {
         slot.bias.set(bias);
         // ORDER: Relaxed, both. The owner's own words; recallers read them under the lock.
         slot.freed.store(-bias, Relaxed);
-        slot.avail.store(credit, Relaxed);
+        word.store(credit, Relaxed);
         credit
     }
 
     /// Leases ahead where there is room, and gives back what is too much. Lock.
     fn top_up(&self, slot: &Slot) {
-        // ORDER: Relaxed. The owner's own word.
-        let credit = slot.avail.load(Relaxed);
+        let word = slot.credit();
+        let credit = word.load(Relaxed); // ORDER: Relaxed. The owner's own word.
         if credit < 0 || slot.state() != State::Live {
             return;
         }
@@ -257,7 +282,7 @@ impl<M: Machine> Ledger<M> {
         };
         account.lease(delta);
         // ORDER: Relaxed. As above.
-        slot.avail.store(credit + delta, Relaxed);
+        word.store(credit + delta, Relaxed);
         slot.share.set(share);
     }
 
@@ -265,12 +290,12 @@ impl<M: Machine> Ledger<M> {
     /// covered, which must then go the cold way too; and keeps no lease in a dead slot.
     fn settle(&self, slot: &Slot) {
         // ORDER: Relaxed, all here. The owner's own words, under the lock.
-        let credit = slot.avail.load(Relaxed);
+        let word = slot.credit();
+        let credit = word.load(Relaxed);
         if credit >= 0 && slot.state() == State::Dead {
             slot.account(&self.root).lease(-credit);
-            slot.avail.store(0, Relaxed);
+            word.store(0, Relaxed);
         }
-        slot.parked.store(slot.avail.load(Relaxed), Relaxed);
         if !cfg!(loom) {
             slot.free_limit.store(self.free_limit(slot), Relaxed); // Constant in a model.
         }
@@ -285,14 +310,9 @@ impl<M: Machine> Ledger<M> {
         }
         // ORDER: Relaxed, all: the owner's own view of its own slot, changed under the lock.
         slot.frozen.store(0, Relaxed);
-        self.put_limit_back(slot);
-    }
-
-    /// Puts the limits of charges in force. By the owner; or the owner as the lock's holder.
-    fn put_limit_back(&self, slot: &Slot) {
-        let limit = self.thawed_limit(slot);
+        let limit = if self.is_fenced() { FROZEN } else { slot.stack_limit.load(Relaxed) };
         if !cfg!(loom) {
-            // ORDER: Relaxed. For growth a cluster's existence is one more reason to divert.
+            // For growth a cluster's existence is one more reason to divert.
             slot.grow_limit.store(max(limit, self.free_limit(slot)), Relaxed);
         }
         slot.set_limit(limit);
@@ -305,19 +325,17 @@ impl<M: Machine> Ledger<M> {
         if self.has_clusters.load(Relaxed) { FROZEN } else { slot.stack_limit.load(Relaxed) }
     }
 
-    fn thawed_limit(&self, slot: &Slot) -> usize {
-        // ORDER: Relaxed. Owner's words.
-        let diverted = self.is_fenced() || slot.inside.load(Relaxed) != 0;
-        if diverted { FROZEN } else { slot.stack_limit.load(Relaxed) }
-    }
-
     /// Takes back a charge, entered in `avail`, that belongs to another slot. Never a raise of
     /// `avail` outside the lock: a recaller may be looking at it.
     pub(crate) fn cancel(&self, slot: &Slot, bytes: isize) {
-        // ORDER: Relaxed, both. The owner's own words.
-        if slot.inside.load(Relaxed) != 0 {
-            slot.restore(bytes);
-        } else if slot.avail.load(Relaxed) >= 0 {
+        if slot.place() == IN {
+            return slot.wipe_scratch();
+        }
+        if slot.place() == MOVING {
+            return self.machine.add(&slot.avail, bytes);
+        }
+        // ORDER: Relaxed. The owner's own word.
+        if slot.avail.load(Relaxed) >= 0 {
             if slot.refund(bytes) {
                 self.fold(slot);
             }
@@ -354,34 +372,34 @@ impl<M: Machine> Ledger<M> {
         });
     }
 
-    /// The thread enters a cluster: its root slot's credit is set aside, since its charges touch
-    /// `avail` before they see that they do not belong there.
+    /// The thread enters a cluster: its root slot's credit is set aside, and `avail` is made
+    /// negative, so that its charges leave the fast path.
+    ///
+    /// No fence: `limit` is not touched, so a freeze holds whatever the owner does; and of the two
+    /// words one always has the credit, while the other is negative, which has a recaller wait.
     pub(crate) fn enter(&self, root_slot: &Slot) {
-        // ORDER: Relaxed; the Release of `inside` publishes it to `slack`.
-        root_slot.parked.store(root_slot.avail.load(Relaxed), Relaxed);
-        root_slot.inside.store(1, Release);
-        root_slot.set_limit(FROZEN);
-        self.crossed(root_slot);
+        // ORDER: Relaxed, all here but the last. The owner's own words.
+        root_slot.inside.store(MOVING, Relaxed);
+        let credit = root_slot.avail.load(Relaxed);
+        if mutant(Mutant::ParkLate) {
+            root_slot.inside.store(IN, Release);
+        }
+        // What a signal handler charges before this is found in `avail` afterwards; what it charges
+        // from then on is settled centrally.
+        self.machine.add(&root_slot.avail, -(credit + 1));
+        let charged = root_slot.avail.load(Relaxed) + 1;
+        root_slot.parked.store(credit + charged, Relaxed);
+        // ORDER: Release, with the Acquire in `Ledger::slack`: who sees it sees `parked`.
+        root_slot.inside.store(IN, Release);
     }
 
     /// The thread leaves its outermost cluster.
     pub(crate) fn leave(&self, root_slot: &Slot) {
-        // ORDER: Release, with the Acquire in `slack`: what `avail` was restored to is visible.
-        root_slot.inside.store(0, Release);
-        // ORDER: Relaxed. May overwrite a recaller's freeze; then `crossed` sees `frozen`.
-        self.put_limit_back(root_slot);
-        self.crossed(root_slot);
-    }
-
-    fn crossed(&self, root_slot: &Slot) {
-        if !mutant(Mutant::NoCrossFence) {
-            // ORDER: SeqCst, a real fence: it orders this thread's store to `limit` against its
-            // look at `frozen`, as the one in `freeze` orders the recaller's two stores.
-            fence(SeqCst);
-        }
-        // ORDER: Relaxed, after the fence.
-        if root_slot.frozen.load(Relaxed) != 0 {
-            self.fold(root_slot);
-        }
+        // ORDER: Relaxed, both. The owner's own words.
+        root_slot.inside.store(MOVING, Relaxed);
+        let credit = root_slot.parked.load(Relaxed);
+        // ORDER: Release, both, with the Acquire loads in `Ledger::slack`.
+        root_slot.avail.store(credit, Release);
+        root_slot.inside.store(OUT, Release);
     }
 }

@@ -5,6 +5,8 @@
 //! The ledger knows no operating system. `alloc::machine` answers for Linux, `ledger::models` for
 //! loom.
 
+use crate::sync::AtomicIsize;
+
 /// The lock, and the two halves of an asymmetric fence.
 ///
 /// The fast path must not pay for a fence, so the fence is split: the owner of a slot has a *light*
@@ -22,6 +24,10 @@ pub(crate) trait Machine {
     /// The owner's half. No instruction.
     #[cfg_attr(not(loom), allow(dead_code, reason = "the portable fast path is one by itself too"))]
     fn light(&self);
+
+    /// Adds to a word of the calling thread's, so that a signal handler on top of it either comes
+    /// before or after, where that can be had.
+    fn add(&self, word: &AtomicIsize, delta: isize);
 
     /// The recaller's half: when this returns `true`, every thread has passed a full barrier since
     /// it was called. `false` if the kernel refused.

@@ -39,19 +39,25 @@ pub(crate) enum Mutant {
     UnchargeAvail,
     /// Entering a cluster does not set the root slot's credit aside.
     NoParking,
-    /// No fence when a thread enters or leaves a cluster.
-    NoCrossFence,
+    /// Entering a cluster says so before the credit is where recallers then look.
+    ParkLate,
     /// No fence between `frozen` and `limit` in a freeze.
     NoLocalFence,
     /// A thread's end forgets what its slot holds.
     ExitUnfolded,
     /// A recall looks for credit in the requester's own cluster only.
     OwnClusterOnly,
+    /// A recaller reads a root slot's words before it reads which of them holds the credit.
+    PlaceLate,
+    /// A cluster's end does not freeze its slots before it counts.
+    EndUnfrozen,
+    /// A cluster's end leaves its slots' words as they are.
+    EndUnwiped,
 }
 
 /// All of them.
 #[cfg(all(loom, test))]
-pub(crate) const ALL: [Mutant; 18] = {
+pub(crate) const ALL: [Mutant; 21] = {
     use Mutant::*;
     [
         NoLightFence,
@@ -68,10 +74,13 @@ pub(crate) const ALL: [Mutant; 18] = {
         NoRealFence,
         UnchargeAvail,
         NoParking,
-        NoCrossFence,
+        ParkLate,
         NoLocalFence,
         ExitUnfolded,
         OwnClusterOnly,
+        PlaceLate,
+        EndUnfrozen,
+        EndUnwiped,
     ]
 };
 

@@ -8,7 +8,8 @@
 
 use super::cold::{Ledger, Refusal};
 use super::machine::Machine;
-use super::slot::{Hot, Slot};
+use super::slot::{Hot, Slot, bump};
+use crate::sync::AtomicIsize;
 
 /// How many owners there are.
 const SLOTS: usize = 5;
@@ -26,6 +27,9 @@ impl Machine for Rest {
         Some(f())
     }
     fn light(&self) {}
+    fn add(&self, word: &AtomicIsize, delta: isize) {
+        bump(word, delta);
+    }
     fn heavy(&self) -> bool {
         true
     }

@@ -13,12 +13,14 @@ use super::machine::Machine;
 use super::mutant::{Mutant, mutant};
 #[cfg(not(loom))]
 use super::slot::State;
-use super::slot::{FROZEN, Slot};
+use super::slot::{FROZEN, IN, Slot};
 use crate::sync::{Ordering::*, fence};
 
 /// How often an owner is waited for that seems to be between a charge and its publication, once it
 /// has published another one: then it is a signal handler that waits for us.
 const UNPUBLISHED_TRIES: u32 = if cfg!(loom) { 1 } else { 16 };
+/// How often who must not wait looks at an owner that is on its way into a cluster or out of it.
+const GLANCES: u32 = if cfg!(loom) { 0 } else { 64 };
 
 impl<M: Machine> Ledger<M> {
     /// Makes room for `need` bytes in `account` and all its ancestors, out of what other slots do
@@ -132,8 +134,8 @@ impl<M: Machine> Ledger<M> {
         // ORDER: Relaxed, all stores here; the fences order them.
         all().for_each(|v| v.frozen.store(1, Relaxed));
         if !mutant(Mutant::NoLocalFence) {
-            // ORDER: SeqCst, with the ones in `frozen_after_fence` and `crossed`: an owner that
-            // puts its limit back after our store sees `frozen`.
+            // ORDER: SeqCst, with the one in `frozen_after_fence`: if we do not see a charge, its
+            // owner sees `frozen`.
             fence(SeqCst);
         }
         all().for_each(|v| v.set_limit(FROZEN));
@@ -222,8 +224,16 @@ impl<M: Machine> Ledger<M> {
             if credit + pending >= 0 {
                 return credit + pending; // The last one is not covered: it is not live.
             }
-            if mutant(Mutant::NoPending) || mutant(Mutant::EarlyRollback) || !wait {
+            if mutant(Mutant::NoPending) || mutant(Mutant::EarlyRollback) {
                 return 0;
+            }
+            if !wait && round >= GLANCES {
+                return 0;
+            }
+            if !wait {
+                core::hint::spin_loop();
+                round += 1;
+                continue;
             }
             if pending != 0 && round >= UNPUBLISHED_TRIES {
                 return 0; // A signal handler waits for us, over a charge not yet published.
@@ -236,9 +246,13 @@ impl<M: Machine> Ledger<M> {
     }
 
     fn credit(&self, v: &Slot) -> isize {
-        // ORDER: Acquire, both: with the Release stores of the owner, so that a refund which came
+        // ORDER: Acquire, all: with the Release stores of the owner, so that a refund which came
         // before a charge seen here is seen by the harvest that follows.
-        let inside = v.inside.load(Acquire) != 0 && !mutant(Mutant::NoParking);
+        if mutant(Mutant::PlaceLate) {
+            let early = [v.avail.load(Acquire), v.parked.load(Acquire)];
+            return early[usize::from(v.inside.load(Acquire) == IN)] - v.taken.get();
+        }
+        let inside = v.inside.load(Acquire) == IN && !mutant(Mutant::NoParking);
         let word = if inside { &v.parked } else { &v.avail };
         word.load(Acquire) - v.taken.get()
     }

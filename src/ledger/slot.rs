@@ -10,11 +10,12 @@
 //! |---|---|---|
 //! | `avail` | its owner, by one `sub` | only falls, except under the lock |
 //! | `freed` | its owner, by one `add` | only rises, except under the lock |
-//! | `limit` | the lock's holder; the owner at a cluster's border | stack limit, or `FROZEN` |
+//! | `limit` | the lock's holder | stack limit, or `FROZEN` |
 //! | `free_limit` | the lock's holder | stack limit; `FROZEN` in all once a cluster was made |
 //! | `grow_limit` | as `limit` | `limit`; `FROZEN` in all once a cluster was made |
 //! | `pending` | its owner, on the cold path | falls only under the lock |
-//! | `frozen`, `inside`, `parked` | see there | |
+//! | `inside`, `parked` | its owner, at a cluster's border | see there |
+//! | `frozen` | the lock's holder; the owner under the lock | see there |
 //!
 //! The `Guarded` words are the lock holder's.
 
@@ -53,6 +54,15 @@ pub(crate) enum State {
     Dead = 2,
 }
 
+/// Where a thread is, by its root slot's `inside`: in the root.
+pub(super) const OUT: usize = 0;
+/// In a cluster: `parked` holds the credit. `avail` is scratch, and negative, so that every charge
+/// leaves the fast path.
+pub(super) const IN: usize = 1;
+/// On its way: for the owner alone, that is, for a signal handler on top of it. What it charges is
+/// settled centrally, and leaves `avail` and `parked` as they were.
+pub(super) const MOVING: usize = 2;
+
 /// One thread's account with one cluster.
 #[repr(C)]
 pub(crate) struct Slot {
@@ -72,9 +82,9 @@ pub(crate) struct Slot {
     pub(super) pending: AtomicIsize,
     /// Non-zero while a recaller may take from `avail`. Lock.
     pub(super) frozen: AtomicUsize,
-    /// Non-zero while the thread is in a cluster: `avail` is scratch, and `parked` holds its value.
+    /// [`OUT`], [`IN`] or [`MOVING`]. Owner.
     pub(super) inside: AtomicUsize,
-    /// `avail`, while `inside`.
+    /// The credit while the thread is in a cluster. Owner.
     pub(super) parked: AtomicIsize,
 
     /// Taken from `avail` by recallers, not yet booked by the owner.
@@ -120,6 +130,8 @@ impl Slot {
     pub(crate) const FREED: usize = offset_of!(Slot, freed);
     /// Where `limit` is.
     pub(crate) const LIMIT: usize = offset_of!(Slot, limit);
+    /// Where `stack_limit` is.
+    pub(crate) const STACK_LIMIT: usize = offset_of!(Slot, stack_limit);
     /// Where `free_limit` is.
     pub(crate) const FREE_LIMIT: usize = offset_of!(Slot, free_limit);
     /// Where `grow_limit` is.
@@ -241,11 +253,21 @@ impl Slot {
         bump(&self.freed, -bytes);
     }
 
-    /// Takes back a charge that belongs elsewhere. By the owner, inside a cluster: recallers look
-    /// at `parked` meanwhile.
+    /// Where the thread is, if this is its root slot. Owner.
     #[inline(always)]
-    pub(crate) fn restore(&self, bytes: isize) {
-        bump(&self.avail, bytes);
+    pub(super) fn place(&self) -> usize {
+        self.inside.load(Relaxed) // ORDER: Relaxed. The owner's own word.
+    }
+
+    /// The word that holds the credit. Owner.
+    pub(super) fn credit(&self) -> &AtomicIsize {
+        if self.place() == IN { &self.parked } else { &self.avail }
+    }
+
+    /// Forgets what was charged to `avail` in a cluster, where it counts for nothing. What the fast
+    /// path leaves there is less than its leases; so it is enough if slow paths come here.
+    pub(crate) fn wipe_scratch(&self) {
+        self.avail.store(-1, Relaxed); // ORDER: Relaxed. Recallers look at `parked`.
     }
 
     /// Sets the stack limit. By the owner, while it is not on the fast path; the ledger's `settle`
@@ -348,6 +370,12 @@ impl Slot {
 /// read-modify-write.
 #[inline(always)]
 pub(super) fn bump(word: &AtomicIsize, delta: isize) -> isize {
+    #[cfg(loom)]
+    if !mutant(Mutant::RelaxedWords) {
+        // ORDER: Release, as below. One step, as on x86: loom looks for a conflict with the last
+        // access to a word alone, so a load of our own would hide that another thread has read it.
+        return word.fetch_add(delta, Release).wrapping_add(delta);
+    }
     // ORDER: Relaxed. The thread reads what it wrote itself, or what it wrote under the lock.
     // Wrapping: two charges of `isize::MAX` may meet here, one in a signal handler; neither can be
     // granted, and both are taken back.

@@ -83,6 +83,17 @@ pub(crate) fn map_sparse(bytes: usize) -> Option<Mapping> {
     Some(mapping)
 }
 
+/// Gives the memory of zeroes back, in the middle of a mapping of ours; they stay zeroes.
+///
+/// # Safety
+///
+/// Whole pages of such a mapping, that hold nothing but zeroes, and to which nobody writes
+/// meanwhile.
+pub(crate) unsafe fn empty(base: usize, len: usize) {
+    // SAFETY: the caller's promise. If it is refused, the memory stays.
+    unsafe { libc::madvise(ptr::with_exposed_provenance_mut(base), len, libc::MADV_DONTNEED) };
+}
+
 /// Gives a mapping of `map_sparse` back.
 ///
 /// # Safety

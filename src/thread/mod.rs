@@ -18,4 +18,6 @@ mod x86_64;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 pub(crate) use x86_64::{offset, record};
 
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+pub(crate) use record::ClusterWords;
 pub(crate) use record::{Record, Stage};

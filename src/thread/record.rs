@@ -71,6 +71,11 @@ pub(crate) struct StackWords {
 pub(crate) struct ClusterWords {
     /// Where the account with the cluster is that the thread is in; zero for the root. Owner.
     pub(crate) current: AtomicUsize,
+    /// That cluster's number. Owner.
+    pub(crate) id: AtomicUsize,
+    /// The leaf of the map of owners that this thread used last; not zero once it is being armed.
+    /// Owner.
+    pub(crate) leaf: AtomicUsize,
     /// The thread's number among those that have such accounts, from 1; zero for none. Lock.
     pub(crate) index: AtomicUsize,
     /// The first of all of them, ...
@@ -122,6 +127,8 @@ impl Record {
             fallible: AtomicU32::new(0),
             clusters: ClusterWords {
                 current: zero(),
+                id: zero(),
+                leaf: zero(),
                 index: zero(),
                 first: Guarded::new(0),
                 free: Guarded::new(0),
@@ -172,7 +179,9 @@ impl Record {
     /// Diverts every further call of this thread into the slow path, for good. It leaves its
     /// cluster for that.
     pub(crate) fn divert_all(&self) {
-        self.clusters.current.store(0, Relaxed); // ORDER: Relaxed. The thread's own word.
+        // ORDER: Relaxed, both. The thread's own words.
+        self.clusters.id.store(0, Relaxed);
+        self.clusters.current.store(0, Relaxed);
         self.slot.divert_all();
     }
 

@@ -17,7 +17,7 @@ pub mod workload;
 
 use std::path::PathBuf;
 
-use workload::{Workload, race, resident, spare};
+use workload::{Workload, clusters, race, resident, spare};
 
 /// What a subject's allocator can do beyond allocating.
 pub struct Door {
@@ -27,11 +27,21 @@ pub struct Door {
     pub attempt: fn(&mut dyn FnMut()),
     /// Live bytes.
     pub live: fn() -> usize,
+    /// A new cluster.
+    pub cluster: fn() -> Box<dyn clusters::Cluster>,
+    /// Makes and ends so many clusters.
+    pub make_and_end: fn(usize),
 }
 
 impl Door {
-    /// Of an allocator without a limit.
-    pub const NONE: Self = Self { set_limit: |_| (), attempt: |request| request(), live: || 0 };
+    /// Of an allocator without a limit, and without clusters.
+    pub const NONE: Self = Self {
+        set_limit: |_| (),
+        attempt: |request| request(),
+        live: || 0,
+        cluster: || Box::new(clusters::Nothing),
+        make_and_end: |_| (),
+    };
 }
 
 /// The `main` of each subject: `<subject> <job> <number>...`. Prints numbers, as its jobs say.
@@ -49,9 +59,19 @@ pub fn subject(door: Door) {
             let outcome = race::run(&door, number());
             println!("{} {} {}", outcome.held, outcome.granted, outcome.millis);
         }
+        "clusters-many" => {
+            let many = clusters::many(&door, number(), number());
+            println!("{} {} {} {}", many.bytes, many.first, many.again, many.end);
+        }
+        "clusters-map" => {
+            let [inside, roots] = clusters::map(&door, number(), number());
+            println!("{inside} {roots}");
+        }
         name => {
             if let Some(shape) = spare::Shape::from_name(name) {
                 println!("{}", shape.run(&door, number(), number()).as_nanos());
+            } else if let Some(job) = clusters::Job::from_name(name) {
+                println!("{}", job.run(&door, number()).as_nanos());
             } else {
                 let workload = Workload::from_name(name).expect("the name of a workload");
                 println!("{}", workload.run(number()).as_nanos());

@@ -12,5 +12,6 @@ fn main() {
         set_limit: |bytes| ALLOC.set_limit(bytes).expect("less than that is live"),
         attempt: |request| request(),
         live: || ALLOC.allocated(),
+        ..Door::NONE
     });
 }

@@ -1,16 +1,14 @@
 //! snmalloc under FailFast.
 
-use failfast_alloc::{FailFast, fallible, usage};
-use failfast_alloc_bench::Door;
+#[path = "shared/failfast.rs"]
+mod failfast;
+
+use failfast_alloc::FailFast;
 use snmalloc_rs::SnMalloc;
 
 #[global_allocator]
 static ALLOC: FailFast<SnMalloc> = FailFast::new(SnMalloc);
 
 fn main() {
-    failfast_alloc_bench::subject(Door {
-        set_limit: |_| (), // FAILFAST_BUDGET has set it.
-        attempt: |request| fallible(request),
-        live: || usage().live,
-    });
+    failfast::run();
 }

@@ -1,15 +1,13 @@
 //! The C library's malloc under FailFast.
 
-use failfast_alloc::{FailFast, fallible, usage};
-use failfast_alloc_bench::Door;
+#[path = "shared/failfast.rs"]
+mod failfast;
+
+use failfast_alloc::FailFast;
 
 #[global_allocator]
 static ALLOC: FailFast = FailFast::system();
 
 fn main() {
-    failfast_alloc_bench::subject(Door {
-        set_limit: |_| (), // FAILFAST_BUDGET has set it.
-        attempt: |request| fallible(request),
-        live: || usage().live,
-    });
+    failfast::run();
 }

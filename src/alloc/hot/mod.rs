@@ -9,11 +9,21 @@
 //! since Rust's atomics cost four instructions more; else in plain Rust, which the loom models run.
 
 #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
+mod here_portable;
+#[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
 mod portable;
 #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
-pub(super) use portable::{charge, charge_growth, may_free, refund, refund_after};
+pub(super) use {
+    here_portable::{Here, add, charge_in, distance, here, owner, refund_in},
+    portable::{charge, charge_growth, may_free, refund, refund_after},
+};
 
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+mod here_x86_64;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-pub(super) use x86_64::{charge, charge_growth, may_free, refund, refund_after};
+pub(super) use {
+    here_x86_64::{Here, add, charge_in, distance, here, owner, refund_in},
+    x86_64::{charge, charge_growth, may_free, refund, refund_after},
+};

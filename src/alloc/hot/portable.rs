@@ -24,7 +24,7 @@ pub(in crate::alloc) fn charge_growth(size: usize, align: usize) -> bool {
 }
 
 #[inline(always)]
-fn light() {
+pub(super) fn light() {
     // ORDER: the light half of the asymmetric fence; see `ledger::Machine`.
     compiler_fence(SeqCst);
 }

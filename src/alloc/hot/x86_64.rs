@@ -13,14 +13,14 @@ use core::mem::offset_of;
 use crate::ledger::{Hot, Slot};
 use crate::thread::{Record, offset};
 
-const SLOT: usize = offset_of!(Record, slot);
+pub(super) const SLOT: usize = offset_of!(Record, slot);
 const AVAIL: usize = SLOT + Slot::AVAIL;
 const FREED: usize = SLOT + Slot::FREED;
 const LIMIT: usize = SLOT + Slot::LIMIT;
 const FREE_LIMIT: usize = SLOT + Slot::FREE_LIMIT;
 const GROW_LIMIT: usize = SLOT + Slot::GROW_LIMIT;
-const ASKED_SIZE: usize = offset_of!(Record, asked_size);
-const ASKED_ALIGN: usize = offset_of!(Record, asked_align);
+pub(super) const ASKED_SIZE: usize = offset_of!(Record, asked_size);
+pub(super) const ASKED_ALIGN: usize = offset_of!(Record, asked_align);
 
 /// Assembly that aligns the function it is in to a cache line, without padding on its way: what is
 /// out of the way needs the alignment, so the function's section has it. A fast path that straddles

@@ -72,6 +72,35 @@ fn leave_against_freeze() {
     });
 }
 
+/// A thread charges, enters, has a block of the root's grow, and leaves, while its account is
+/// recalled: its credit is in one word or the other, and never in both.
+#[test]
+fn across_the_border() {
+    model(|| {
+        let clusters = [(10, None), (10, Some(0))];
+        let world = World::new(Mode::Membarrier, &clusters, &[(0, 0, 0), (0, 0, 8)]);
+        let (live, theirs) = word();
+        let other = go(&world, move |w| {
+            let mut held = 0;
+            if w.charge(1, 2) {
+                enter(&theirs, 2);
+                held += 2;
+            }
+            w.ledger.enter(&w.slots[1]);
+            if w.charge_root_inside(1, 3) {
+                enter(&theirs, 3);
+                held += 3;
+            }
+            w.ledger.leave(&w.slots[1]);
+            theirs.fetch_sub(held, AcqRel);
+            w.refund(1, held);
+        });
+        world.hold(&live, 0, 7);
+        other.join().unwrap();
+        assert_eq!(world.live(0), 0);
+    });
+}
+
 /// A signal handler charges in the middle of the charge that it interrupted.
 fn nested_handler(lease: isize, ask: isize, more: isize) {
     model(move || {

@@ -9,6 +9,7 @@
 
 mod a1;
 mod a2;
+mod ends;
 mod life;
 mod mutants;
 
@@ -53,6 +54,10 @@ impl Machine for Model {
         if self.mode == Mode::Membarrier && !mutant(Mutant::NoLightFence) {
             fence(SeqCst);
         }
+    }
+
+    fn add(&self, word: &AtomicIsize, delta: isize) {
+        bump(word, delta);
     }
 
     fn heavy(&self) -> bool {
@@ -163,9 +168,45 @@ impl World {
     fn charge_inside(&self, root: usize, me: usize, bytes: isize) -> bool {
         let slot = &self.slots[root];
         let left = bump(&slot.avail, -bytes);
-        assert!(left < 0 || slot.limit.load(Relaxed) == FROZEN, "hot inside a cluster");
-        bump(&slot.avail, bytes);
+        assert!(left < 0, "hot inside a cluster");
         self.charge(me, bytes)
+    }
+
+    /// A charge to the root by the thread whose root slot is `me`, which is in a cluster: a block
+    /// of the root's grows.
+    fn charge_root_inside(&self, me: usize, bytes: isize) -> bool {
+        let slot = &self.slots[me];
+        let left = bump(&slot.avail, -bytes);
+        assert!(left < 0, "hot inside a cluster");
+        self.ledger.charge_diverted(slot, bytes).is_ok()
+    }
+
+    /// Ends a cluster that nobody is in, if nothing of it is live, as `alloc::clusters` does.
+    fn end(&self, cluster: usize) -> bool {
+        let account = self.account(cluster);
+        self.ledger.machine.locked(|| {
+            assert!(self.ledger.freeze_all(core::iter::once(account)));
+            self.ledger.close(account, |_| ())
+        })
+    }
+
+    /// Makes a new cluster where an old one has ended.
+    fn reopen(&self, cluster: usize, budget: isize) {
+        let account = self.account(cluster);
+        self.ledger.machine.locked(|| {
+            // SAFETY: both are boxed, and live as long as the world; the account was closed.
+            unsafe { account.join(self.ledger.root()) };
+            account.set_budget(budget);
+        });
+    }
+
+    /// Gives a slot that its cluster's end has given back to its thread to a cluster anew.
+    fn renew(&self, me: usize, cluster: usize) {
+        self.ledger.machine.locked(|| {
+            // SAFETY: as long-lived as the world; the slot was unlinked, and this is its owner.
+            unsafe { self.slots[me].renew(self.account(cluster)) };
+            self.ledger.begin(&self.slots[me]);
+        });
     }
 
     fn refund(&self, me: usize, bytes: isize) {
@@ -189,7 +230,7 @@ impl World {
         let account = self.account(cluster);
         let within =
             |s: &&Box<Slot>| s.account(self.ledger.root()).upward().any(|a| ptr::eq(a, account));
-        let unused = |s: &Box<Slot>| s.avail.load(Relaxed) - s.taken.get() + s.unbooked();
+        let unused = |s: &Box<Slot>| s.credit().load(Relaxed) - s.taken.get() + s.unbooked();
         account.leased() - self.slots.iter().filter(within).map(unused).sum::<isize>()
     }
 }
@@ -200,10 +241,10 @@ fn enter(live: &AtomicIsize, bytes: isize) {
     assert!(sum <= 10, "A1: {sum} live");
 }
 
-/// Runs a model. `LOOM_MAX_PREEMPTIONS` sets another bound; `none` takes it away.
+/// Runs a model. `FAILFAST_PREEMPTIONS` sets another bound; `none` takes it away.
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = match std::env::var("LOOM_MAX_PREEMPTIONS").as_deref() {
+    builder.preemption_bound = match std::env::var("FAILFAST_PREEMPTIONS").as_deref() {
         Ok("none") => None,
         Ok(bound) => bound.parse().ok(),
         Err(_) => Some(3),

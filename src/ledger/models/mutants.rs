@@ -18,12 +18,14 @@ fn witness(mutant: Mutant) -> &'static str {
         Mutant::ThawUnbooked => "a1::over_budget_membarrier",
         Mutant::AvailBeforePending => "a1::handler_short_of_its_lease",
         Mutant::TakeUnfenced => "a1::over_budget_membarrier_fails_later",
-        Mutant::NoRealFence => "a1::over_budget_fenced",
+        Mutant::NoRealFence | Mutant::NoLocalFence => "a1::over_budget_fenced",
         Mutant::UnchargeAvail => "a2::inner_null",
-        Mutant::NoParking => "a2::inside_a_cluster",
-        Mutant::NoCrossFence | Mutant::NoLocalFence => "a1::leave_against_freeze",
+        Mutant::NoParking | Mutant::ParkLate => "a2::inside_a_cluster",
         Mutant::ExitUnfolded => "life::exit_against_recall",
         Mutant::OwnClusterOnly => "a2::siblings",
+        Mutant::PlaceLate => "a2::inside_a_cluster",
+        Mutant::EndUnfrozen => "ends::a_block_moves_as_its_cluster_ends",
+        Mutant::EndUnwiped => "ends::a_number_is_used_anew",
     }
 }
 

@@ -25,6 +25,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     plain("clusters_are_exact_against_an_oracle", oracle),
     plain("a_cluster_budget_is_exact_to_the_byte", to_the_byte),
     plain("fifty_thousand_clusters_leave_nothing", many),
+    plain("the_map_of_owners_is_given_back", map_given_back),
+    plain("a_cluster_stays_while_a_thread_is_in_it", forgotten),
+    Scenario {
+        env: &[("FAILFAST_MODE", "observe")],
+        end: End::SaysOnly("failfast: observe: heap budget: cluster `outer` asked for 100000"),
+        ..plain("a_part_of_an_observed_budget", || {
+            let outer = cluster("outer", 65_536);
+            outer.run(|| black_box(vec![0_u8; 100_000]));
+            let part = Cluster::builder("part").parent(&outer).budget(Limit::percent(50));
+            assert_eq!(part.build().unwrap().usage().budget, Some(32_768));
+        })
+    },
     plain("clusters_end_while_others_free_their_blocks", ends_under_fire),
     plain("there_is_an_end_to_clusters", full),
     plain("a_budget_below_what_is_live_changes_nothing", set_budget),
@@ -83,6 +95,17 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         })
     },
     plain("null_inside_fallible", null),
+    plain("a_request_beyond_everything_comes_round", comes_round),
+    Scenario {
+        end: End::Abort("heap budget: cluster `one` asked for 9223372036854775807 bytes with 1000"),
+        ..plain("a_request_beyond_everything_names_the_cluster", || {
+            let one = cluster("one", 65_536);
+            one.run(|| {
+                let _kept = Block::new(1000, 8);
+                huge();
+            });
+        })
+    },
 ];
 
 fn cluster(name: &str, budget: usize) -> Cluster {
@@ -462,6 +485,79 @@ fn many() {
     assert_eq!(Cluster::list().len(), 1);
 }
 
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+}
+
+/// What is resident of mappings that must have no huge pages, in KiB: they are the map's.
+fn map_kib() -> usize {
+    let (mut sum, mut resident) = (0, 0);
+    for line in std::fs::read_to_string("/proc/self/smaps").unwrap().lines() {
+        if let Some(kib) = line.strip_prefix("Rss:") {
+            resident = kib.trim().trim_end_matches(" kB").parse().unwrap();
+        }
+        if line.starts_with("VmFlags:") && line.contains(" nh") {
+            sum += resident;
+        }
+    }
+    sum
+}
+
+fn map_given_back() {
+    let blocks = || (0..400_000).map(|_| Block::new(24, 8)).collect::<Vec<_>>();
+    // The root's blocks are in no map.
+    drop(cluster("one", 1));
+    let (roots, before) = (blocks(), map_kib());
+    drop(roots);
+    assert!(before < 300, "{before}");
+    let mapped = mappings();
+    for _ in 0..5 {
+        let one = cluster("one", 1 << 30);
+        let all = one.run(blocks);
+        drop(one);
+        // Two bytes for each 16.
+        let (most, bytes) = (map_kib(), all.len() * 48);
+        assert!(most > all.len() * 24 / 8 / 1024, "{most} is too little to be the map");
+        assert!(most < bytes / 8 / 1024 + 600, "{most} KiB for blocks in {bytes} bytes");
+        drop(all);
+        drop(cluster("two", 1));
+        (0..50).for_each(|_| drop(cluster("two", 1)));
+        assert!(map_kib() < before + 100, "{} was {before}", map_kib());
+    }
+    // Its address space stays: a leaf for each 64 MiB of heap.
+    assert!(mappings() < mapped + 16, "{} were {mapped}", mappings());
+    // And it is good for the next.
+    let one = cluster("one", 1 << 20);
+    let block = one.run(|| Block::new(1000, 8));
+    assert_eq!(live(&one), 1000);
+    drop(block);
+    assert_eq!(live(&one), 0);
+}
+
+/// A thread whose guard was forgotten is in the cluster still, though it has allocated nothing.
+fn forgotten() {
+    thread::spawn(|| {
+        let one = cluster("one", 1 << 20);
+        std::mem::forget(one.enter());
+        drop(one);
+        let others: Vec<_> =
+            Cluster::root().run(|| (0..3).map(|_| cluster("other", 999)).collect());
+        let current = Cluster::current();
+        assert_eq!(current.name(), "one");
+        assert!(!others.contains(&current));
+        drop(current);
+        drop(others);
+        assert_eq!(Cluster::current().name(), "one");
+    })
+    .join()
+    .unwrap();
+    // It is gone with the thread; what remains of it is found with the next batch.
+    (0..100).for_each(|_| drop(cluster("other", 999)));
+    assert_eq!(Cluster::list().len(), 1);
+    let next: Vec<_> = (0..2).map(|_| cluster("next", 999)).collect();
+    assert!(next.iter().all(|one| live(one) == 0 && one.run(|| Block::new(9, 8)).1.size() == 9));
+}
+
 fn ends_under_fire() {
     let all_here = &Barrier::new(4);
     let inboxes: &Vec<_> = &(0..4).map(|_| std::sync::Mutex::new(Vec::new())).collect();
@@ -822,6 +918,41 @@ fn by_name() {
     assert_eq!(cache.usage().budget, Some(6553));
     let error = Cluster::builder("cache").build().unwrap_err();
     assert!(error.is_invalid_limit(), "{error}");
+}
+
+/// As much as can be asked for.
+fn huge() -> *mut u8 {
+    // SAFETY: the layout has a size.
+    unsafe { alloc(Layout::from_size_align(isize::MAX as usize, 1).unwrap()) }
+}
+
+/// What a thread leaves behind in the root's words, while it is in a cluster, must not make room
+/// for a request that no word can hold.
+fn comes_round() {
+    let one = cluster("one", 1 << 20);
+    let root = usage().live;
+    let kept = one.run(|| {
+        let kept: Vec<_> = (0..100).map(|k| Block::new(k + 1000, 8)).collect();
+        assert!(fallible(huge).is_null());
+        assert!(fallible(huge).is_null());
+        kept
+    });
+    let all = one.usage().live;
+    assert_eq!(usage().live - root, all);
+    // The root's blocks may grow inside, on the root's account.
+    let mut roots = Block::new(10, 8);
+    let before = usage().live;
+    one.run(|| {
+        for size in [100, 70_000, 3 << 20, 50] {
+            roots.resize(size);
+            assert_eq!((live(&one), usage().live - before), (all, size - 10), "{size}");
+        }
+        // SAFETY: of the block's layout; it stays as it is.
+        let grown = fallible(|| unsafe { realloc(roots.0, roots.1, isize::MAX as usize - 7) });
+        assert!(grown.is_null());
+    });
+    drop((kept, roots));
+    assert_eq!((live(&one), usage().live), (0, root));
 }
 
 fn null() {

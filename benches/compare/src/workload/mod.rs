@@ -4,6 +4,7 @@
 //! operations, and returns how long they took. Set-up and warm-up do not depend on that number: the
 //! difference of two runs is the price of the operations alone, in instructions too.
 
+pub mod clusters;
 mod pairs;
 mod queue;
 pub mod race;

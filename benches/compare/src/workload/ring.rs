@@ -23,19 +23,21 @@ pub(super) fn run_in_threads(threads: usize, operations: usize) -> Duration {
     let ready = Barrier::new(threads);
     let spans = thread::scope(|scope| {
         let ready = &ready;
-        let each = move |seed| {
-            scope.spawn(move || {
-                let mut ring = Ring::new(seed).warmed_up();
-                ready.wait();
-                ring.turn(operations / threads)
-            })
-        };
+        let each = move |seed| scope.spawn(move || turn_of(seed, ready, operations / threads));
         let threads: Vec<_> = (1..=threads as u64).map(each).collect();
         threads.into_iter().map(|t| t.join().expect("no panic")).collect::<Vec<_>>()
     });
     let first = spans.iter().map(|span| span.0).min();
     let last = spans.iter().map(|span| span.1).max();
     last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)
+}
+
+/// One thread's part of a ring in several: it waits at `ready` once warmed up. When it began, and
+/// when it ended.
+pub(super) fn turn_of(seed: u64, ready: &Barrier, operations: usize) -> (Instant, Instant) {
+    let mut ring = Ring::new(seed).warmed_up();
+    ready.wait();
+    ring.turn(operations)
 }
 
 struct Ring {
