@@ -60,8 +60,11 @@ pub mod fault_injection {
 #[doc(hidden)]
 pub use config::OptionsTable;
 
+/// The settings of a process, for whoever starts it (feature `supervise`).
 #[cfg(all(not(loom), feature = "supervise"))]
-pub use config::{InvalidValue, Setting};
+pub mod settings {
+    pub use crate::config::{InvalidValue, Setting, duration};
+}
 
 pub use cause::Cause;
 pub use report::{FoundBy, Report, StackSpan};

@@ -49,7 +49,7 @@ mod tests;
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::resolve::{World, resolve};
 #[cfg(feature = "supervise")]
-pub use self::setting::{InvalidValue, Setting};
+pub use self::setting::{InvalidValue, Setting, duration};
 #[cfg(feature = "supervise")]
 pub(crate) use self::{
     cgroup::{At, Seen},

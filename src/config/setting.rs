@@ -6,13 +6,11 @@
 //! process that it is for.
 
 use core::fmt;
-use std::borrow::ToOwned;
-use std::string::String;
-use std::vec::Vec;
+use core::time::Duration;
 
 use super::clusters::ClusterBudgets;
 use super::line::{Fault, Place, complain};
-use super::options::{Key, OPTIONS, Spec};
+use super::options::{Key, Kind, OPTIONS, Spec};
 use super::{report_to, value};
 
 /// Something that can be set from outside, by a variable of the environment.
@@ -21,7 +19,7 @@ use super::{report_to, value};
 /// before it starts anything. Needs the feature `supervise`.
 ///
 /// ```
-/// use failfast_alloc::Setting;
+/// use failfast_alloc::settings::Setting;
 ///
 /// assert_eq!(Setting::Budget.variable(), "FAILFAST_BUDGET");
 /// assert!(Setting::Budget.check("--budget", "75%").is_ok());
@@ -66,7 +64,7 @@ impl Setting {
     /// All of them, in the order of the documentation.
     ///
     /// ```
-    /// # use failfast_alloc::Setting;
+    /// # use failfast_alloc::settings::Setting;
     /// assert!(Setting::ALL.iter().all(|it| it.variable().starts_with("FAILFAST_")));
     /// ```
     pub const ALL: [Self; 10] = [
@@ -85,7 +83,7 @@ impl Setting {
     /// The variable that sets it.
     ///
     /// ```
-    /// # use failfast_alloc::Setting;
+    /// # use failfast_alloc::settings::Setting;
     /// assert_eq!(Setting::Reserve.variable(), "FAILFAST_RESERVE");
     /// ```
     #[must_use]
@@ -96,7 +94,7 @@ impl Setting {
     /// What it sets, in one sentence.
     ///
     /// ```
-    /// # use failfast_alloc::Setting;
+    /// # use failfast_alloc::settings::Setting;
     /// assert_eq!(Setting::Reserve.help(), "The heap that is set aside for the abort hook.");
     /// ```
     #[must_use]
@@ -107,7 +105,7 @@ impl Setting {
     /// What its values look like.
     ///
     /// ```
-    /// # use failfast_alloc::Setting;
+    /// # use failfast_alloc::settings::Setting;
     /// assert_eq!(Setting::Mode.expected(), "enforce or observe");
     /// ```
     #[must_use]
@@ -127,7 +125,7 @@ impl Setting {
     /// If the value could not be meant.
     ///
     /// ```
-    /// # use failfast_alloc::Setting;
+    /// # use failfast_alloc::settings::Setting;
     /// let wrong = Setting::ClusterBudgets.check("budgets", "parser=64MiB,cache=x").unwrap_err();
     /// assert!(wrong.to_string().starts_with("budgets: cache: `x` is not a size; expected name="));
     /// ```
@@ -176,6 +174,33 @@ impl Setting {
         static TABLE: [Spec; 10] = OPTIONS;
         &TABLE[self.key() as usize]
     }
+}
+
+/// A duration as settings have it, `500ms`, `5s`, `2m`: from a nanosecond to a year.
+///
+/// `called` is what the message calls it.
+///
+/// # Errors
+///
+/// If it is none.
+///
+/// ```
+/// use failfast_alloc::settings::duration;
+/// use std::time::Duration;
+///
+/// assert_eq!(duration("--back-off", "100ms"), Ok(Duration::from_millis(100)));
+/// assert_eq!(
+///     duration("--back-off", "5").unwrap_err().to_string(),
+///     "--back-off: `5` is not a duration with its unit; expected 500ms, 5s or 2m, a year at most",
+/// );
+/// ```
+pub fn duration(called: &str, text: &str) -> Result<Duration, InvalidValue> {
+    value::time(text.as_bytes()).map_err(|fault| {
+        let (mut lines, place) = (Vec::new(), Place::new(called));
+        let mut sink = |line: &[u8]| lines.push(unframed(line));
+        complain(&mut sink, place, text.as_bytes(), fault, Kind::Time.expected());
+        InvalidValue { lines }
+    })
 }
 
 /// A line without what it begins and ends with: those are the caller's.

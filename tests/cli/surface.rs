@@ -12,6 +12,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("surface::the_manual_is_formatted", the_manual_is_formatted),
     ("surface::colours_come_and_go", colours_come_and_go),
     ("surface::bars_are_as_wide_as_the_terminal", bars_are_as_wide_as_the_terminal),
+    ("surface::the_library_pays_nothing", the_library_pays_nothing),
 ];
 
 fn help_has_examples() {
@@ -141,4 +142,17 @@ fn bars_are_as_wide_as_the_terminal() {
     };
     let (narrow, wide) = (bar(80), bar(120));
     assert_eq!(wide, narrow + 40);
+}
+
+/// Whoever has the library alone gets three crates with it.
+fn the_library_pays_nothing() {
+    let manifest = include_str!("../../Cargo.toml");
+    let (_, rest) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let section = rest.split("\n[").next().unwrap();
+    let entries = section.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let always: Vec<&str> = entries
+        .filter(|line| !line.contains("optional = true"))
+        .map(|line| line.split(" = ").next().unwrap())
+        .collect();
+    assert_eq!(always, ["libc", "parking_lot", "once_cell"]);
 }

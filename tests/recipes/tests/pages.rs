@@ -1,7 +1,7 @@
 //! The code on the pages is the code that is tested.
 //!
-//! A block of a page that follows a line `<!-- tests/recipes/tests/NAME.rs -->` has to stand in that
-//! file, word by word.
+//! A block of a page that follows a line `<!-- tests/recipes/tests/NAME.rs -->` has to stand in
+//! that file, word by word.
 
 use std::path::Path;
 

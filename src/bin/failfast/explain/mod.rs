@@ -144,7 +144,7 @@ fn nothing(bytes: &[u8]) -> &'static str {
 }
 
 /// One report, as text.
-fn write(out: &mut dyn Write, report: &Report, named: &Named) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, report: &Report, named: &Named) -> io::Result<()> {
     let canvas = Canvas::here();
     story::what_ran_out(out, report, &canvas)?;
     bars::write(out, report, &canvas)?;
