@@ -214,7 +214,7 @@ fn one_bad_file_leaves_the_others() {
     let good = folder.file("good.json", example());
     let bad = folder.file("bad.json", &example()[..500]);
     let mut command = failfast();
-    let done = run(command.arg("explain").args([&bad, &good]).arg(folder.path("none")));
+    let done = run(command.arg("explain").arg(folder.path("none")).args([&good, &bad]));
     assert_eq!(done.status, 66);
     assert_eq!(done.err.lines().count(), 2, "{}", done.err);
     assert!(done.out.starts_with("heap budget\n"), "{}", done.out);

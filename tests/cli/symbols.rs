@@ -90,7 +90,8 @@ impl Program {
     }
 }
 
-/// A report with a frame for every byte of `outer`, but its first.
+/// A report with a frame for every address that a call within `outer` may return to: from its
+/// second byte to the first one after it.
 fn report_on(binary: &Path, path: &Path) -> Value {
     let data = std::fs::read(binary).unwrap();
     let file = object::File::parse(&*data).unwrap();
@@ -98,7 +99,7 @@ fn report_on(binary: &Path, path: &Path) -> Value {
     let symbol = file.symbols().find(|it| it.name() == Ok("outer")).unwrap();
     let offset = symbol.address() - base;
     assert!((2..200).contains(&symbol.size()), "{symbol:?}");
-    let frames = (1..symbol.size()).map(|at| {
+    let frames = (1..=symbol.size()).map(|at| {
         json!({
             "addr": format!("{:#x}", 0x5000_0000 + offset + at),
             "module": 0,
