@@ -9,6 +9,8 @@ mod dying;
 mod explain;
 #[path = "cli/limits.rs"]
 mod limits;
+#[path = "cli/run.rs"]
+mod run;
 #[path = "cli/surface.rs"]
 mod surface;
 #[path = "cli/symbols.rs"]
@@ -29,7 +31,8 @@ fn main() {
     if let Ok(name) = std::env::var(dying::CHILD) {
         return dying::die(&name);
     }
-    let groups = [explain::ROWS, broken::ROWS, symbols::ROWS, limits::ROWS, surface::ROWS];
+    let groups =
+        [explain::ROWS, broken::ROWS, symbols::ROWS, limits::ROWS, run::ROWS, surface::ROWS];
     let rows = groups.into_iter().flatten();
     let trials = rows.map(|(name, test)| {
         Trial::test(*name, move || {

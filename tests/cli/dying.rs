@@ -1,6 +1,7 @@
 //! Ways to die, for the tests to explain.
 
 use failfast_alloc::{Cluster, Limit, fail_fast};
+use nix::sys::signal::{SigSet, Signal};
 use std::hint::black_box;
 
 /// Names the way to die, in a child's environment.
@@ -13,6 +14,7 @@ pub(crate) fn die(way: &str) {
         "cluster" => in_a_cluster(),
         "overflow" => _ = black_box(recurse(black_box(0))),
         "stack" => _ = black_box(recurse_and_allocate(black_box(0))),
+        "signals" => tell_signals(),
         "requested" => fail_fast("the ledger of orders is \x1b[31minconsistent"),
         other => panic!("no way to die is called {other}"),
     }
@@ -55,4 +57,20 @@ fn recurse_and_allocate(depth: u64) -> u64 {
         return 0;
     }
     black_box(recurse_and_allocate(depth + 1)) + room[0]
+}
+
+/// Says which signals come, each on a line, until SIGTERM: then it exits with 7.
+fn tell_signals() {
+    use Signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH};
+    let all = [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCONT, SIGTSTP, SIGWINCH];
+    let set: SigSet = all.into_iter().collect();
+    set.thread_block().expect("a mask");
+    println!("ready {}", std::os::unix::process::parent_id());
+    loop {
+        let signal = set.wait().expect("a signal");
+        println!("{signal}");
+        if signal == SIGTERM {
+            std::process::exit(7);
+        }
+    }
 }

@@ -99,7 +99,7 @@ fn on_a_terminal(columns: u32, variables: &[(&str, &str)], more: &str) -> String
     done.out.replace("\r\n", "\n")
 }
 
-fn has_script() -> bool {
+pub(crate) fn has_script() -> bool {
     let has = Command::new("script").arg("--version").output().is_ok_and(|it| it.status.success());
     if !has {
         eprintln!("SKIPPED: a terminal needs `script` (bsdutils), and there is none");

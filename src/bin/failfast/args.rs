@@ -3,7 +3,7 @@
 //! Above the layers.  Plane: control.
 
 use crate::symbols::{Override, Where};
-use crate::{explain, limits, paint};
+use crate::{explain, limits, paint, run};
 use clap::{CommandFactory, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::io::{self, Write};
@@ -29,6 +29,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Explain(ExplainArgs),
     Limits(limits::Asked),
+    Run(run::RunArgs),
     /// Write a shell's completions to standard output
     #[command(after_help = "Example:\n  failfast completions bash > \
                             ~/.local/share/bash-completion/completions/failfast")]

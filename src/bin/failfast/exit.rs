@@ -14,6 +14,14 @@ pub(crate) const USAGE: u8 = 64;
 pub(crate) const DATA: u8 = 65;
 /// A file cannot be read.
 pub(crate) const NO_INPUT: u8 = 66;
+/// It cannot be known how a program ended.
+pub(crate) const SOFTWARE: u8 = 70;
+/// A value is wrong, as in the library.
+pub(crate) const VALUE: u8 = 78;
+/// A program cannot be executed, as shells say it.
+pub(crate) const NOT_EXECUTABLE: u8 = 126;
+/// There is no such program.
+pub(crate) const NO_PROGRAM: u8 = 127;
 /// What there is to say cannot be written.
 const OUTPUT: u8 = 74;
 

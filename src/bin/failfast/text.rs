@@ -22,8 +22,28 @@ impl Display for Shown<'_> {
     }
 }
 
+/// JSON in which characters that could steer a terminal are escapes. They stand in strings alone,
+/// so that it is the same JSON.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if is_unruly(c) {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    write!(f, "\\u{unit:04x}")?;
+                }
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Whether a character does something other than to stand where it is written.
-pub(crate) fn is_unruly(c: char) -> bool {
+fn is_unruly(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -7,6 +7,7 @@
 
 use super::{Entry, hints, story};
 use crate::symbols::{Named, Symbol};
+use crate::text::Escaped;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
@@ -46,25 +47,4 @@ fn symbol(symbol: &Symbol) -> Value {
     member("column", symbol.column.into());
     member("inlined", symbol.inlined.into());
     Value::Object(members)
-}
-
-/// JSON in which characters that could steer a terminal are escapes. They stand in strings alone,
-/// so that it is the same JSON.
-struct Escaped<'a>(&'a str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use std::fmt::Write as _;
-        for c in self.0.chars() {
-            if crate::text::is_unruly(c) {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    write!(f, "\\u{unit:04x}")?;
-                }
-            } else {
-                f.write_char(c)?;
-            }
-        }
-        Ok(())
-    }
 }
