@@ -335,8 +335,8 @@ fn started_again_until_it_is_well() {
     let lines: Vec<&str> = done.err.lines().collect();
     assert_eq!(lines.len(), 6, "{}", done.err);
     assert!(lines[0].starts_with("failfast: run: ended by SIGKILL (pid "), "{}", done.err);
-    assert_eq!(lines[1], "failfast: run: starting again in 1ms (1 of 5 in 10s)");
-    assert_eq!(lines[3], "failfast: run: starting again in 2ms (2 of 5 in 10s)");
+    assert_eq!(lines[1], "failfast: run: starting again in 1ms (time 1; 5 in 10s are allowed)");
+    assert_eq!(lines[3], "failfast: run: starting again in 2ms (time 2; 5 in 10s are allowed)");
     assert!(lines[4].starts_with("failfast: run: exited with 5 "), "{}", done.err);
     let why = "failfast: run: not started again: the program did this to itself, and would again";
     assert_eq!(lines[5], why);

@@ -3,7 +3,7 @@
 //! Above the layers.  Plane: control.
 
 use super::Asked;
-use super::restart::{Backoff, Intensity, On, Restarts};
+use super::restart::{On, Restarts, backoff, intensity};
 use clap::ValueHint;
 use failfast_alloc::settings::Setting;
 use std::ffi::OsString;
@@ -81,19 +81,14 @@ impl RunArgs {
     pub(super) fn check(self) -> Result<Asked, Vec<String>> {
         let mut wrong = Vec::new();
         let settings = self.settings(&mut wrong);
-        let mut intensity = None;
-        if let Some(text) = &self.restart {
-            match Intensity::parse("--restart", text) {
-                Ok(parsed) => intensity = Some(parsed),
-                Err(error) => wrong.push(error),
-            }
-        }
-        let backoff = Backoff::parse("--back-off", &self.back_off);
-        let backoff = backoff.map_err(|error| wrong.push(error)).unwrap_or_default();
+        let rate = self.restart.as_deref().map(|text| intensity("--restart", text)).transpose();
+        let rate = rate.map_err(|error| wrong.push(error)).unwrap_or_default();
+        let pause = backoff("--back-off", &self.back_off);
+        let pause = pause.map_err(|error| wrong.push(error)).unwrap_or_default();
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let restarts = Restarts::new(intensity, self.restart_on, backoff);
+        let restarts = Restarts::new(rate, self.restart_on, pause);
         let mut words = self.command.into_iter();
         let program = words.next().unwrap_or_default();
         Ok(Asked { program, args: words.collect(), settings, restarts, json: self.json })

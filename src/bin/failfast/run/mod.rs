@@ -26,7 +26,6 @@ use signals::{Signals, Wish};
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
-use std::time::Instant;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -59,6 +58,7 @@ pub(crate) fn run(args: RunArgs) -> io::Result<ExitCode> {
     let teller = Teller { json };
     let mut is_first = true;
     let verdict = loop {
+        restarts.started();
         let verdict = match command.spawn() {
             Ok(mut running) => until_end(&mut running, &mut signals)?,
             Err(error) => Verdict::from(error),
@@ -66,7 +66,7 @@ pub(crate) fn run(args: RunArgs) -> io::Result<ExitCode> {
         // A program that cannot be started at all is somebody's mistake, and no death.
         let has_run = !is_first || verdict.start_error().is_none();
         let next = match has_run && !signals.wish_to_end() {
-            true => restarts.next(&verdict, Instant::now()),
+            true => restarts.next(&verdict),
             false => Next::End,
         };
         teller.tell(&verdict, &next);

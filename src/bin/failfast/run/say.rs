@@ -31,11 +31,11 @@ impl Teller {
             Next::NotFor(class) => say(format_args!("run: not started again: {}", why_not(*class))),
             Next::GaveUp(of) => say(format_args!(
                 "run: gave up: started again {} times in {:?}, and it did not help",
-                of.times, of.period
+                of.most, of.within
             )),
             Next::After { pause, time, of } => say(format_args!(
-                "run: starting again in {pause:?} ({time} of {} in {:?})",
-                of.times, of.period
+                "run: starting again in {pause:?} (time {time}; {} in {:?} are allowed)",
+                of.most, of.within
             )),
         }
     }
