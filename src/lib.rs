@@ -39,6 +39,8 @@ mod alloc;
 // Layer 7: what programs ask for while they run.
 #[cfg(not(loom))]
 mod cluster;
+#[cfg(all(not(loom), feature = "supervise"))]
+pub mod limits;
 
 // Layer 8: what runs programs from outside.
 #[cfg(all(feature = "supervise", not(loom)))]
@@ -57,6 +59,12 @@ pub mod fault_injection {
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub use config::OptionsTable;
+
+/// The settings of a process, for whoever starts it (feature `supervise`).
+#[cfg(all(not(loom), feature = "supervise"))]
+pub mod settings {
+    pub use crate::config::{InvalidValue, Setting, duration};
+}
 
 pub use cause::Cause;
 pub use report::{BacktraceGap, FoundBy, Report, StackKind, StackSpan};

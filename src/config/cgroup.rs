@@ -38,14 +38,34 @@ pub(crate) enum Version {
 pub(super) struct Unread;
 
 /// Who is told of limits, from the top of each hierarchy down.
-pub(super) trait Seen {
-    /// The group whose folder this is has this limit; without a folder, one above it that cannot be
+pub(crate) trait Seen {
+    /// Here a limit could stand; `None` if there is none in it.
+    fn limit(&mut self, bytes: Option<u64>, origin: Origin, at: At<'_>);
+}
+
+/// Where a limit stands: a file in the folder that is `depth` parts of `rest` below `point`. All of
+/// it is empty for what is no file's.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct At<'a> {
+    /// The folder of the group that has the limit; none for a limit of one above it that cannot be
     /// seen.
-    fn limit(&mut self, bytes: u64, origin: Origin, folder: Option<&File>);
+    pub(super) folder: Option<&'a File>,
+    pub(crate) point: &'a [u8],
+    rest: &'a [u8],
+    depth: usize,
+    pub(crate) file: &'static str,
+}
+
+#[cfg(feature = "supervise")]
+impl<'a> At<'a> {
+    /// The folders from `point` down to the file.
+    pub(crate) fn folders(self) -> impl Iterator<Item = &'a [u8]> {
+        parts(self.rest).take(self.depth)
+    }
 }
 
 /// Tells all limits to `seen`. `root` is put before all paths.
-pub(super) fn limits(root: &[u8], seen: &mut impl Seen) -> Result<(), Unread> {
+pub(super) fn limits(root: &[u8], seen: &mut dyn Seen) -> Result<(), Unread> {
     let Some(mounts) = open(root, b"/proc/self/mountinfo") else { return Err(Unread) };
     // A kernel may have no groups; but then it has mounts.
     let Some(own) = open(root, b"/proc/self/cgroup") else { return Ok(()) };
@@ -150,7 +170,7 @@ pub(super) fn unescape(field: &[u8]) -> Result<Text<PATH_MAX>, DoesNotFit> {
 }
 
 #[inline(never)] // As `Own::read`.
-fn walk_mounts(root: &[u8], mounts: File, own: &Own, seen: &mut impl Seen) -> Result<(), Unread> {
+fn walk_mounts(root: &[u8], mounts: File, own: &Own, seen: &mut dyn Seen) -> Result<(), Unread> {
     // With both versions mounted, version 1 has the memory controller if it names one.
     let wanted = if own.v1.is_some() { Version::V1 } else { Version::V2 };
     let (mut reached, mut unread) = (own.path(wanted).is_none(), false);
@@ -171,7 +191,7 @@ fn walk_mount(
     root: &[u8],
     mount: Mount<'_>,
     path: &[u8],
-    seen: &mut impl Seen,
+    seen: &mut dyn Seen,
 ) -> Result<bool, Unread> {
     let mounted = unescape(mount.root).map_err(|DoesNotFit| Unread)?;
     let (rest, complete) = match below(mounted.bytes(), path) {
@@ -184,15 +204,18 @@ fn walk_mount(
     point.extend(tail.bytes()).map_err(|DoesNotFit| Unread)?;
     // A mount that cannot be reached (hidden by another, or by a chroot) shows nothing.
     let Ok(mut folder) = File::open(point.c_str(), Open::Folder) else { return Ok(false) };
-    read_group(&folder, mount.version, seen)?;
+    let at = At { point: point.bytes(), rest, ..At::default() };
+    read_group(&folder, mount.version, at, seen)?;
+    let mut depth = 0;
     for part in parts(rest) {
         let Ok(name) = Text::<NAME_MAX>::of(part) else { return Ok(false) };
         let Ok(next) = folder.open_at(name.c_str(), Open::Folder) else { return Ok(false) };
         folder = next;
-        read_group(&folder, mount.version, seen)?;
+        depth += 1;
+        read_group(&folder, mount.version, At { depth, ..at }, seen)?;
     }
     if mount.version == Version::V1 {
-        read_hierarchical(&folder, seen);
+        read_hierarchical(&folder, At { depth, ..at }, seen);
     }
     Ok(complete)
 }
@@ -241,10 +264,15 @@ fn split_part(path: &[u8]) -> (&[u8], &[u8]) {
     path.split_at_checked(len).unwrap_or((path, &[]))
 }
 
-fn read_group(folder: &File, version: Version, seen: &mut impl Seen) -> Result<(), Unread> {
-    let (name, origin) = match version {
-        Version::V1 => (c"memory.limit_in_bytes", Origin::CgroupV1),
-        Version::V2 => (c"memory.max", Origin::CgroupV2),
+fn read_group(
+    folder: &File,
+    version: Version,
+    at: At<'_>,
+    seen: &mut dyn Seen,
+) -> Result<(), Unread> {
+    let (name, shown, origin) = match version {
+        Version::V1 => (c"memory.limit_in_bytes", "memory.limit_in_bytes", Origin::CgroupV1),
+        Version::V2 => (c"memory.max", "memory.max", Origin::CgroupV2),
     };
     let file = match folder.open_at(name, Open::Read) {
         Ok(file) => file,
@@ -254,23 +282,22 @@ fn read_group(folder: &File, version: Version, seen: &mut impl Seen) -> Result<(
     };
     let mut buf = [0; 32];
     let text = file.read_into(&mut buf).map_err(|_| Unread)?;
-    match number(text.strip_suffix(b"\n").unwrap_or(text)) {
-        Some(bytes) if bytes < NO_LIMIT => seen.limit(bytes, origin, Some(folder)),
-        Some(_) => (),
-        None => return Err(Unread),
-    }
+    let bytes = number(text.strip_suffix(b"\n").unwrap_or(text)).ok_or(Unread)?;
+    let at = At { folder: Some(folder), file: shown, ..at };
+    seen.limit(Some(bytes).filter(|bytes| *bytes < NO_LIMIT), origin, at);
     Ok(())
 }
 
 /// Of version 1: the least limit on the whole way, also where a container hides the way.
-fn read_hierarchical(folder: &File, seen: &mut impl Seen) {
+fn read_hierarchical(folder: &File, at: At<'_>, seen: &mut dyn Seen) {
     let Ok(file) = folder.open_at(c"memory.stat", Open::Read) else { return };
     let mut lines = Lines::<128>::new(file);
     while let Some(line) = lines.next() {
         if let Some(text) = line.strip_prefix(b"hierarchical_memory_limit ")
             && let Some(bytes) = number(text).filter(|bytes| *bytes < NO_LIMIT)
         {
-            return seen.limit(bytes, Origin::CgroupV1, None);
+            let at = At { file: "memory.stat", ..at };
+            return seen.limit(Some(bytes), Origin::CgroupV1, at);
         }
     }
 }

@@ -9,7 +9,7 @@
 //! A process may be moved to another group later, or be forked into one: then the files tell of
 //! others' memory, and are not read.
 
-use super::cgroup::{self, LINE_MAX, Seen, Version, membership, number};
+use super::cgroup::{self, At, LINE_MAX, Seen, Version, membership, number};
 use super::memory::Origin;
 use super::text::Lines;
 use crate::sys::file::{self, File, Open, Stat};
@@ -42,9 +42,9 @@ pub(super) fn find(root: &[u8]) -> Option<Group> {
 struct Nearest(Option<(Watched, Watched)>);
 
 impl Seen for Nearest {
-    fn limit(&mut self, _: u64, origin: Origin, folder: Option<&File>) {
+    fn limit(&mut self, bytes: Option<u64>, origin: Origin, at: At<'_>) {
         // The walk goes down: whoever comes last is the nearest.
-        let Some(folder) = folder else { return };
+        let (Some(_), Some(folder)) = (bytes, at.folder) else { return };
         let (current, limit) = match origin {
             Origin::CgroupV1 => (c"memory.usage_in_bytes", c"memory.limit_in_bytes"),
             _ => (c"memory.current", c"memory.max"),

@@ -5,8 +5,7 @@
 //! The least of what control groups, resource limits and the machine say. It is looked for only
 //! where a setting asks for a part of it.
 
-use super::cgroup::{self, Seen};
-use crate::sys::file::File;
+use super::cgroup::{self, At, Seen};
 use crate::sys::limits::{self, Resource};
 
 /// Who sets the limit.
@@ -54,20 +53,18 @@ impl MemoryLimit {
 pub(super) struct Least(Option<MemoryLimit>);
 
 impl Least {
-    pub(super) fn consider(&mut self, bytes: u64, origin: Origin) {
-        if self.0.is_none_or(|least| bytes < least.bytes) {
-            self.0 = Some(MemoryLimit { bytes, origin });
-        }
-    }
-
     pub(super) fn get(self) -> Option<MemoryLimit> {
         self.0
     }
 }
 
 impl Seen for Least {
-    fn limit(&mut self, bytes: u64, origin: Origin, _: Option<&File>) {
-        self.consider(bytes, origin);
+    fn limit(&mut self, bytes: Option<u64>, origin: Origin, _: At<'_>) {
+        if let Some(bytes) = bytes
+            && self.0.is_none_or(|least| bytes < least.bytes)
+        {
+            self.0 = Some(MemoryLimit { bytes, origin });
+        }
     }
 }
 
@@ -83,18 +80,22 @@ pub(super) struct Found {
 /// Looks for the memory limit. `root` is put before the paths of all files.
 pub(super) fn find(root: &[u8]) -> Found {
     let mut least = Least::default();
-    let groups = cgroup::limits(root, &mut least);
+    let complete = each(root, &mut least);
+    Found { limit: least.get(), doubtful: !complete }
+}
+
+/// Tells `seen` of all that could be a limit; says whether all of it could be read.
+pub(crate) fn each(root: &[u8], seen: &mut dyn Seen) -> bool {
+    let complete = cgroup::limits(root, seen).is_ok();
     let system = [
         (limits::soft_limit(Resource::AddressSpace), Origin::AddressSpace),
         (limits::soft_limit(Resource::Data), Origin::Data),
         (limits::physical_memory(), Origin::Physical),
     ];
     for (bytes, origin) in system {
-        if let Some(bytes) = bytes {
-            least.consider(bytes, origin);
-        }
+        seen.limit(bytes, origin, At::default());
     }
-    Found { limit: least.get(), doubtful: groups.is_err() }
+    complete
 }
 
 #[cfg(test)]

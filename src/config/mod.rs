@@ -36,6 +36,8 @@ mod program;
 mod report_to;
 mod resolve;
 mod scan;
+#[cfg(feature = "supervise")]
+mod setting;
 mod settings;
 mod settle;
 mod text;
@@ -46,6 +48,14 @@ mod tests;
 
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::resolve::{World, resolve};
+#[cfg(feature = "supervise")]
+pub use self::setting::{InvalidValue, Setting, duration};
+#[cfg(feature = "supervise")]
+pub(crate) use self::{
+    cgroup::{At, Seen},
+    memory::{MemoryLimit, Origin, each as each_memory_limit},
+    settle::AUTO_PERCENT,
+};
 
 /// Whether a cluster may be called so.
 pub(crate) fn is_cluster_name(name: &str) -> bool {

@@ -14,7 +14,7 @@ use super::settings::{Settings, Source, Sourced};
 use super::text::shown;
 
 /// The part of the memory limit that `auto` is.
-const AUTO_PERCENT: u8 = 80;
+pub(crate) const AUTO_PERCENT: u8 = 80;
 /// A reserve from which on it is worth looking whether the machine has so much: it is touched at
 /// start, and touching too much ends in the kernel's out-of-memory killer.
 const LARGE_RESERVE: usize = 64 << 20;

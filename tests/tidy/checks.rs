@@ -164,6 +164,14 @@ fn a_header_that_says_too_little() {
         "//! A title of\n//! two lines.\n//!\n//! Layer 2.  Plane: data.\n",
     ));
     passed(about(rule, "src/lib.rs", "//! What the crate is for\n"));
+    let program = "src/bin/tool/main.rs";
+    caught(about(rule, program, "//! A title.\n\nfn main() {}\n"), program, "says ``");
+    let layered = "//! A title.\n//!\n//! Layer 2.  Plane: data.\n";
+    caught(about(rule, program, layered), program, "expected `Above the layers.");
+    let above = "//! A title.\n//!\n//! Above the layers.  Plane: control.\n";
+    passed(about(rule, program, above));
+    passed(about(layers::layers, program, "use crate::text;\n"));
+    caught(about(layers::doors, program, "use libc;\n"), "src/bin/tool/main.rs:1", "`libc`");
 }
 
 #[test]

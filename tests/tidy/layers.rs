@@ -1,12 +1,14 @@
 //! Who may use whom, and who may speak to the outside.
 
 use crate::source::{Code, Source, has_word, is_word};
-use crate::tables::{DOORS, Door, EXCEPTIONS, MAY_USE, PATH_DOOR};
+use crate::tables::{DOORS, Door, EXCEPTIONS, MAY_USE, PATH_DOOR, PROGRAMS};
 
 /// Each module uses only those its row of the table names.
 pub(crate) fn layers(sources: &[Source]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for source in sources.iter().filter(|source| source.path.starts_with("src/")) {
+    let in_library =
+        |source: &&Source| source.path.starts_with("src/") && !source.path.starts_with(PROGRAMS);
+    for source in sources.iter().filter(in_library) {
         let path = source.module();
         let Some(own) = path.first().filter(|_| source.shipped().next().is_some()) else {
             continue;

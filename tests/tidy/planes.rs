@@ -2,7 +2,7 @@
 
 use crate::layers::is_excepted;
 use crate::source::{Code, Source, has_word};
-use crate::tables::{BANNED, BANNED_WHILE_DYING, MAY_USE};
+use crate::tables::{BANNED, BANNED_WHILE_DYING, MAY_USE, PROGRAMS};
 
 /// Every file but `lib.rs` begins with a sentence, and says its layer and plane.
 pub(crate) fn headers(sources: &[Source]) -> Vec<String> {
@@ -16,6 +16,10 @@ pub(crate) fn headers(sources: &[Source]) -> Vec<String> {
                  Plane: data.` (or failure, or control)",
                 source.path
             ));
+            continue;
+        }
+        if source.path.starts_with(PROGRAMS) {
+            complaints.extend(program_header(source, header.get(title.len() + 1).copied()));
             continue;
         }
         let own = source.module()[0];
@@ -36,6 +40,15 @@ pub(crate) fn headers(sources: &[Source]) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// A program is above the layers, and of the control plane.
+fn program_header(source: &Source, said: Option<&str>) -> Option<String> {
+    const EXPECTED: &str = "Above the layers.  Plane: control.";
+    (said != Some(EXPECTED)).then(|| {
+        let said = said.unwrap_or_default();
+        format!("{}: after its title the header says `{said}`; expected `{EXPECTED}`", source.path)
+    })
 }
 
 /// Files of the data plane and of the failure plane neither allocate, lock nor panic, as far as

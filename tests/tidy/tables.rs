@@ -30,8 +30,13 @@ pub(crate) const MAY_USE: &[(&str, u32, &[&str])] = &[
         ],
     ),
     ("cluster", 7, &["sync", "sys", "ledger", "config", "terminate", "alloc"]),
+    ("limits", 7, &["config"]),
     ("supervise", 8, &["sync", "sys", "cause", "record", "report", "config"]),
 ];
+
+/// Programs: above all layers, and outside the library, whose public names alone they have. The
+/// doors hold for them too.
+pub(crate) const PROGRAMS: &str = "src/bin/";
 
 /// A word that only some files may name.
 pub(crate) struct Door {

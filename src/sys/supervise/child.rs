@@ -59,11 +59,20 @@ impl Setup {
     fn run(&self) -> io::Result<()> {
         // ORDER: Relaxed, all. The child's memory is what it was when the thread forked.
         let load = |number: &AtomicI32| number.load(Relaxed);
+        unblock_signals()?;
         die_with_parent(self.parent.load(Relaxed), load(&self.parent_fd))?;
         join_group(load(&self.group))?;
         set_oom_score(load(&self.oom_score));
         hand_over_record(load(&self.record), self.pid_offset.load(Relaxed))
     }
+}
+
+/// What is blocked on the thread that forks is an accident of whoever asked first for a child; what a
+/// program begins with is not to depend on it.
+fn unblock_signals() -> io::Result<()> {
+    let none = 0_u64;
+    let at = (&raw const none).expose_provenance();
+    call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, at, 0, 8, 0, 0]).map(|_| ())
 }
 
 /// Has the kernel kill us when the parent is gone. It looks at the thread that has forked us, which

@@ -1,0 +1,1 @@
+//! Nothing: the code of the pages in `docs` is in `tests`.
