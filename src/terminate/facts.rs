@@ -81,6 +81,7 @@ pub(super) fn note(death: &Death<'_>) {
         report.account = death.account;
         (report.requested, report.align) = (death.requested, death.align);
         report.stack = death.stack;
+        report.context = dying.context.expose_provenance();
         if let Some(message) = death.message {
             report.message.set(message);
         }
