@@ -68,6 +68,8 @@ pub struct Report {
     pub(crate) cgroup_current: Option<u64>,
     pub(crate) cgroup_limit: Option<u64>,
     pub(crate) stack: Option<StackSpan>,
+    /// The address of a `ucontext_t`, or zero; a number, so that a report may be sent and shared.
+    pub(crate) context: usize,
     pub(crate) pid: u32,
     pub(crate) tid: u32,
     pub(crate) thread: Text<THREAD_BYTES_MAX>,
@@ -148,6 +150,7 @@ impl Report {
             cgroup_current: None,
             cgroup_limit: None,
             stack: None,
+            context: 0,
             pid: 0,
             tid: 0,
             thread: Text::new(),
@@ -257,6 +260,43 @@ impl Report {
     #[must_use]
     pub fn backtrace_gap(&self) -> Option<BacktraceGap> {
         self.backtrace.gap(self.backtrace.addresses().len())
+    }
+
+    /// The registers of the thread where it failed: a pointer to a `ucontext_t`, as a signal
+    /// handler gets one. For crash reporters, whose own record of a crash is made of it.
+    ///
+    /// For a fault (a stack that overflowed) it is the kernel's own and complete. Else it holds
+    /// what an unwinder needs: the instruction, the stack, and the registers that a call preserves,
+    /// of the function that began to end the process; all else in it is zero, and on x86-64
+    /// `uc_mcontext.fpregs` is null. Nothing in it may be written.
+    ///
+    /// In an abort hook it is never null, and what it points to stays until the process has gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use failfast_alloc::Report;
+    ///
+    /// # #[cfg(target_arch = "x86_64")]
+    /// fn stack_pointer(report: &Report) -> usize {
+    ///     let context = report.context().cast::<libc::ucontext_t>();
+    ///     // SAFETY: a `ucontext_t` while the hook runs.
+    ///     let machine = unsafe { &(*context).uc_mcontext };
+    ///     machine.gregs[libc::REG_RSP as usize] as usize
+    /// }
+    ///
+    /// // SAFETY: reads one word, which nothing changes.
+    /// unsafe {
+    ///     failfast_alloc::set_abort_hook(|report| {
+    ///         # #[cfg(target_arch = "x86_64")]
+    ///         let _at = stack_pointer(report);
+    ///     });
+    /// }
+    /// # failfast_alloc::take_abort_hook();
+    /// ```
+    #[must_use]
+    pub fn context(&self) -> *const core::ffi::c_void {
+        core::ptr::with_exposed_provenance(self.context)
     }
 
     /// The thread's stack, if that is what ran out.

@@ -92,6 +92,7 @@ pub(super) fn note(death: &Death<'_>, account: Account) {
         report.account = account;
         (report.requested, report.align) = (death.requested, death.align);
         report.stack = death.stack;
+        report.context = dying.context.expose_provenance();
         if let Some(message) = death.message {
             report.message.set(message);
         }

@@ -36,6 +36,19 @@ pub(crate) fn set_watching_hook() {
     });
 }
 
+/// Where the stack of the thread that failed was.
+pub(crate) fn stack_pointer_of(report: &Report) -> usize {
+    let context = report.context().cast::<libc::ucontext_t>();
+    assert!(!context.is_null());
+    // SAFETY: a `ucontext_t` while the hook runs.
+    let machine = unsafe { &(*context).uc_mcontext };
+    #[cfg(target_arch = "x86_64")]
+    let pointer = machine.gregs[libc::REG_RSP as usize] as usize;
+    #[cfg(target_arch = "aarch64")]
+    let pointer = machine.sp as usize;
+    pointer
+}
+
 /// Gives other threads time, if there are any that go on: a few milliseconds of two processors.
 pub(crate) fn linger() {
     for _ in 0..10 {

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::table::Row;
 use crate::tools::*;
 use crate::witness::{self, FREE};
+
+/// An address on the stack that fails.
+static HERE: AtomicUsize = AtomicUsize::new(0);
 
 fn row(name: &'static str, body: fn()) -> Row {
     Row::dies(name, "requested", FAILED, body)
@@ -13,11 +17,27 @@ fn row(name: &'static str, body: fn()) -> Row {
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = working();
+    rows.push(told());
     rows.extend(replaced());
     rows.extend(panicking());
     rows.extend(crashing());
     rows.extend(overflowing());
     rows
+}
+
+/// A hook that looks at the registers of its thread, as a crash reporter does.
+fn told() -> Row {
+    row("hook_is_told_where_it_failed", || {
+        let here = black_box([0_u8; 1]);
+        HERE.store(here.as_ptr().addr(), Relaxed);
+        set_hook(|report| {
+            let (pointer, here) = (stack_pointer_of(report), HERE.load(Relaxed));
+            witness::note(FREE, u64::from(pointer < here && here - pointer < 64 << 10));
+        });
+        fail();
+    })
+    .hook_ran()
+    .check(|outcome| assert_eq!(outcome.page.get(FREE), 1))
 }
 
 /// Hooks that do what a hook may do.

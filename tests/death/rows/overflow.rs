@@ -35,6 +35,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 let stack = report.stack().unwrap();
                 assert!((stack.low..stack.high).contains(&(stack.pointer + 4096)));
                 assert_eq!(format!("{report}").matches("overflow").count(), 1);
+                assert_eq!(stack_pointer_of(report), stack.pointer);
             });
             overflow_by_small_frames();
         })
