@@ -81,7 +81,7 @@ pub(crate) fn retain(block: &'static Block) {
             Err(now) => handles = now,
         }
     }
-    // It has ended, while a thread is still in it whose guard was forgotten.
+    // It has ended, but a cluster is still part of it, or a thread in it whose guard was forgotten.
     LEDGER.machine().locked(|| {
         // ORDER: Relaxed. Under the lock only we raise it from zero.
         block.handles.fetch_add(1, Relaxed);
@@ -104,17 +104,25 @@ fn end(block: &'static Block) {
     if block.handles.load(Relaxed) != 0 || block.life() != Life::Open {
         return;
     }
-    let me = record();
-    if is_only(block, me) && close(block) {
-        return;
+    // On the list it has but one place, and only `settle_ended` takes it off.
+    if block.is_listed.get() == 0 {
+        if is_only(block, record()) && close(block) {
+            return;
+        }
+        list(block);
     }
     block.set_life(Life::Ended);
-    block.next.set(ENDED.get());
-    ENDED.set(block.id() as isize);
-    ENDED_LEN.add(1);
     if ENDED_NEW.add(1) >= BATCH.max(ENDED_LEN.get() / 2) {
         settle_ended();
     }
+}
+
+/// Puts a cluster on the list of those that have ended. Lock.
+fn list(block: &Block) {
+    block.is_listed.set(1);
+    block.next.set(ENDED.get());
+    ENDED.set(block.id() as isize);
+    ENDED_LEN.add(1);
 }
 
 /// Whether all seats in a cluster are of this thread. Lock.
@@ -157,12 +165,12 @@ fn settle_ended() {
         ENDED.set(0);
         ENDED_LEN.set(0);
         for block in from(first) {
+            // One to which somebody has a handle again comes back when that is dropped.
+            block.is_listed.set(0);
             if block.life() == Life::Ended && close(block) {
                 closed += 1;
             } else if block.life() == Life::Ended {
-                block.next.set(ENDED.get());
-                ENDED.set(block.id() as isize);
-                ENDED_LEN.add(1);
+                list(block);
             }
         }
         if closed == 0 || ENDED.get() == 0 {

@@ -190,11 +190,14 @@ impl<M: Machine> Ledger<M> {
 
     /// Goes on with a refund whose fold is due.
     pub(crate) fn fold(&self, slot: &Slot) {
-        self.machine.locked(|| {
-            self.absorb(slot);
-            self.top_up(slot);
-            self.settle(slot);
-        });
+        self.machine.locked(|| self.begin(slot));
+    }
+
+    /// Links a new slot of the calling thread's, and leases ahead. Lock.
+    pub(crate) fn begin(&self, slot: &Slot) {
+        self.absorb(slot);
+        self.top_up(slot);
+        self.settle(slot);
     }
 
     /// Takes a granted charge back: the inner allocator refused. A refund, and never a raise of
