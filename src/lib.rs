@@ -75,6 +75,6 @@ pub use {
         Cluster, ClusterBuilder, Entered, Error, ExternalCharge, Limited, OverBudget, Scoped,
         UntilOverSoftBudget,
     },
-    config::{AbortMode, Limit, Mode, ReportTo},
+    config::{AbortMode, Limit, Mode, ParseLimitError, ReportTo},
     terminate::{AbortHook, fail_fast, set_abort_hook, take_abort_hook},
 };

@@ -46,6 +46,9 @@ pub(crate) struct Block {
     pub(super) next: Guarded,
     /// Where it is in its life: see [`Life`]. Lock.
     life: Guarded,
+    /// Non-zero while it is on the list of those that have ended: also if somebody got a handle
+    /// since, by a child or from within. Lock.
+    pub(super) is_listed: Guarded,
     /// The budget as it was set; `account` has none once it was exceeded and only observed.
     budget_set: Guarded,
     /// Whether it was said that the budget is exceeded, and only observed.

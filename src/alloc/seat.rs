@@ -145,6 +145,7 @@ fn make(record: &'static Record, block: &'static Block) -> Option<&'static Seat>
         }
     };
     assign(seat, record, block);
+    // Whoever looks whether somebody is in the cluster looks at the slots that are linked.
     LEDGER.begin(&seat.slot);
     place.store(ptr::from_ref(seat).cast_mut(), Relaxed); // ORDER: Relaxed. See `find`.
     Some(seat)

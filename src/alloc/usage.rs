@@ -2,8 +2,9 @@
 //!
 //! Layer 6.  Plane: data.
 
-use super::clusters::Which;
+use super::clusters::{self, Which};
 use super::{budgets, start};
+use crate::ledger::UNLIMITED;
 
 /// What a cluster uses, in bytes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Usage {
     pub peak: usize,
     /// The budget, or `None` if there is none.
     pub budget: Option<usize>,
+    /// The soft budget, or `None` if there is none.
+    pub soft_budget: Option<usize>,
 }
 
 /// What the process uses: the root cluster.
@@ -52,5 +55,7 @@ pub(crate) fn of(which: Which) -> Usage {
     }
     let figures = budgets::figures(which);
     let budget = budgets::budget(which);
-    Usage { live: figures.live as usize, peak: figures.peak as usize, budget }
+    let soft = clusters::account(which).soft();
+    let soft_budget = (soft != UNLIMITED).then_some(soft as usize);
+    Usage { live: figures.live as usize, peak: figures.peak as usize, budget, soft_budget }
 }

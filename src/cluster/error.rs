@@ -93,7 +93,7 @@ impl fmt::Display for Error {
             Kind::InvalidLimit { name, limit, why } => write!(
                 f,
                 "cluster `{name}`: {limit:?} {why}; expected bytes, a percentage of 1 to 100 of \
-                 the parent's budget, or unlimited"
+                 the parent's budget (of its own, for a soft one), or unlimited"
             ),
             Kind::BelowLive { name, limit, live } => write!(
                 f,

@@ -137,13 +137,15 @@ impl<F: Future> Future for Limited<F> {
     }
 }
 
-fn over(cluster: &Cluster) -> Option<OverBudget> {
+/// What is said of a cluster that is over its soft budget; `None` if it is not.
+pub(super) fn over(cluster: &Cluster) -> Option<OverBudget> {
     if !cluster.over_soft_budget() {
         return None;
     }
-    let (live, budget) = (budgets::figures(cluster.0).live, clusters::account(cluster.0).soft());
-    let (live, budget) = (live as usize, budget as usize);
-    Some(OverBudget { cluster: cluster.name().to_owned(), live, budget })
+    // Both once: they may change meanwhile, and what is said must be so.
+    let (live, soft) = (budgets::figures(cluster.0).live, clusters::account(cluster.0).soft());
+    let (live, budget) = (live as usize, soft as usize);
+    (live > budget).then(|| OverBudget { cluster: cluster.name().to_owned(), live, budget })
 }
 
 impl<F> Drop for Scoped<F> {

@@ -10,7 +10,7 @@ use super::builder::{self, ClusterBuilder};
 use super::entered::Entered;
 use super::error::{Error, OverBudget};
 use super::external::ExternalCharge;
-use super::future::{Limited, Scoped};
+use super::future::{self, Limited, Scoped};
 use super::watch::{self, UntilOverSoftBudget};
 use crate::alloc::clusters::{self, Which};
 use crate::alloc::{Usage, budgets, entered, start, usage_of};
@@ -347,6 +347,34 @@ impl Cluster {
     #[inline]
     pub fn over_soft_budget(&self) -> bool {
         budgets::is_over_soft(self.0)
+    }
+
+    /// The same, as an error that says how much is live: for a loop in a function that may fail.
+    ///
+    /// # Errors
+    ///
+    /// More than the soft budget is live.
+    ///
+    /// ```
+    /// # use failfast_alloc::{Cluster, FailFast, Limit, OverBudget};
+    /// # #[global_allocator] static ALLOC: FailFast = FailFast::system();
+    /// fn collect(job: &Cluster) -> Result<Vec<Vec<u8>>, OverBudget> {
+    ///     let mut blocks = Vec::with_capacity(100);
+    ///     for _ in 0..100 {
+    ///         job.check_soft_budget()?;
+    ///         blocks.push(job.run(|| vec![0_u8; 1000]));
+    ///     }
+    ///     Ok(blocks)
+    /// }
+    ///
+    /// let job = Cluster::builder("job").soft_budget(Limit::kib(4)).build()?;
+    /// let over = collect(&job).unwrap_err();
+    /// assert_eq!((over.cluster(), over.live(), over.budget()), ("job", 5000, 4096));
+    /// # Ok::<(), failfast_alloc::Error>(())
+    /// ```
+    #[inline]
+    pub fn check_soft_budget(&self) -> Result<(), OverBudget> {
+        if self.over_soft_budget() { future::over(self).map_or(Ok(()), Err) } else { Ok(()) }
     }
 
     /// Waits until more than the soft budget is live, for `timeout` at most, and says whether it

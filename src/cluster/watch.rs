@@ -12,6 +12,7 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parking_lot::Mutex;
 
@@ -23,13 +24,14 @@ use crate::sys::clock;
 
 /// The tasks that wait; and whether there is somebody to wake them.
 static TASKS: Mutex<Tasks> =
-    Mutex::new(Tasks { by_number: BTreeMap::new(), last: 0, is_served: false });
+    Mutex::new(Tasks { by_number: BTreeMap::new(), last: 0, served_in: 0 });
 
 struct Tasks {
     by_number: BTreeMap<u64, Task>,
     /// The number that was given out last.
     last: u64,
-    is_served: bool,
+    /// The process whose thread wakes them: a forked child has none of its parent's threads.
+    served_in: u32,
 }
 
 /// A task, and the cluster that it waits for. Its future has a handle to that.
@@ -87,7 +89,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(number) = self.0 {
-            let task = TASKS.lock().by_number.remove(&number);
+            // What a contended lock allocates is nobody's in particular.
+            let task = Cluster::root().run(|| TASKS.lock().by_number.remove(&number));
             drop(task); // After the lock, as in `note`.
         }
     }
@@ -101,11 +104,14 @@ impl Tasks {
 
     /// Makes sure that there is somebody to wake the tasks. `false` if it cannot be had.
     fn serve(&mut self) -> bool {
-        if !self.is_served {
+        let here = std::process::id();
+        if self.served_in != here {
             let thread = std::thread::Builder::new().name("failfast-soft".into()).spawn(serve);
-            self.is_served = thread.is_ok();
+            if thread.is_ok() {
+                self.served_in = here;
+            }
         }
-        self.is_served
+        self.served_in == here
     }
 
     /// The tasks whose cluster is over its soft budget, by their wakers.
@@ -136,7 +142,10 @@ fn serve() {
         }
         seen = crossings;
         let over = TASKS.lock().over();
-        over.into_iter().for_each(Waker::wake);
+        for waker in over {
+            // One that panics keeps the others from nothing.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
     }
 }
 

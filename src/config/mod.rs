@@ -32,6 +32,7 @@ mod near;
 mod options;
 #[cfg(feature = "supervise")]
 pub(crate) mod own_group;
+mod parse;
 mod program;
 mod report_to;
 mod resolve;
@@ -99,4 +100,5 @@ pub(crate) use self::{
 pub use self::{
     choice::{AbortMode, Limit, Mode, ReportTo},
     options::OptionsTable,
+    parse::ParseLimitError,
 };

@@ -807,7 +807,8 @@ fn wakes_its_own() {
         thread::park_timeout(Duration::from_secs(60));
     }
     let woken: Vec<_> = waiting.iter().map(|((count, _), _)| count.0.load(Relaxed)).collect();
-    assert_eq!(woken, [0, 1, 0, 1]);
+    // Whoever looks while the crossing charge is under way has it told once more.
+    assert!(woken[0] == 0 && woken[1] >= 1 && woken[2] == 0 && woken[3] >= 1, "{woken:?}");
     drop(block);
 }
 

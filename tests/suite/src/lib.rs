@@ -13,6 +13,7 @@ mod accounts;
 mod child;
 mod clusters;
 mod deaths;
+mod hostile;
 mod kernel;
 mod lives;
 mod methods;
@@ -80,6 +81,7 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
             kernel::SCENARIOS,
             deaths::SCENARIOS,
             clusters::SCENARIOS,
+            hostile::SCENARIOS,
             start::SCENARIOS,
             #[cfg(not(feature = "portable"))]
             signals::SCENARIOS,
