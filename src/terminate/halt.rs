@@ -46,6 +46,12 @@ pub(super) struct Outcome {
     pub(super) threads: Option<Threads>,
 }
 
+/// Whether it is this copy of the crate that ends the process: there may be others, in libraries.
+pub(super) fn claim() -> bool {
+    // SAFETY: `on_stop` asks for no thread-local storage, and never returns.
+    unsafe { stop::claim(on_stop) }
+}
+
 /// Has the stop signal stop the thread that it strikes. Before the deadline is fixed: whoever holds
 /// to it stops the elected thread, for which the signal must not mean anything else any more.
 /// `false` if the kernel refuses. Only the elected thread.

@@ -1,4 +1,4 @@
-//! What overflows. Each function takes a depth, and asserts that what is not too deep is read right.
+//! What overflows. Each function takes a depth, and asserts that what is not too deep is taken.
 
 use std::hint::black_box;
 
