@@ -83,6 +83,12 @@ pub(crate) fn send(thread: i32, signal: i32) -> isize {
     unsafe { raw::call(libc::SYS_tgkill, args) }
 }
 
+/// Whether there is such a thread in this process, whose number is `process`.
+pub(crate) fn is_there(process: u32, thread: i32) -> bool {
+    // SAFETY: numbers only; 0 is no signal.
+    unsafe { raw::call(libc::SYS_tgkill, [process as usize, thread as usize, 0, 0, 0, 0]) == 0 }
+}
+
 /// One of `SPARE` that is not in `blocked`, a mask.
 pub(crate) fn spare(blocked: u64) -> Option<i32> {
     SPARE.into_iter().find(|&signal| blocked & bit(signal) == 0)

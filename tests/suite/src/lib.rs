@@ -25,6 +25,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+pub use kernel::refuse;
+
 /// A scenario that ends by itself, or that dies.
 pub struct Scenario {
     /// The test's name.
@@ -54,6 +56,8 @@ pub enum End {
     Abort(&'static str),
     /// This exit status, and this is in the last line on standard error.
     Exit(i32, &'static str),
+    /// This signal, without a word.
+    Killed(i32),
     /// SIGABRT, and this finds nothing wrong with what is on standard error.
     AbortAnd(fn(&str) -> Result<(), String>),
 }
