@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef void (*function)(void);
 
@@ -90,8 +91,20 @@ static void do_one(char *what) {
     }
 }
 
+/* As many mappings as a large program has. */
+static void map(int count) {
+    for (int i = 0; i < count; i++) {
+        /* Neighbours with the same access would be one mapping. */
+        int access = i % 2 == 0 ? PROT_READ : PROT_NONE;
+        void *at = mmap(NULL, 4096, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (at == MAP_FAILED) exit(6);
+    }
+}
+
 int main(int count, char **arguments) {
     int next = 1;
+    const char *mappings = getenv("LINKS_MAPPINGS");
+    if (mappings != NULL) map(atoi(mappings));
     if (!is_linked) {
         library = dlopen(arguments[next], RTLD_NOW | RTLD_LOCAL);
         if (library == NULL) {

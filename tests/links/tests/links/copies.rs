@@ -36,6 +36,10 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn library() -> Result<(), String> {
     let debug = debug()?;
     check_c_program(&debug.loader, Some(&debug.library))?;
+    // Where its start has to find the first thread's stack among thousands of mappings.
+    let mut large = command(&debug.loader, &[path(&debug.library), "library_hook", "overflow"]);
+    large.env("LINKS_MAPPINGS", "3000");
+    expect(large, reported!("stack overflow: thread `main` hit ", "stack-overflow", "library"))?;
     // A wrong value does not end a program that never asked for us.
     let mut wrong = command(&debug.loader, &[path(&debug.library)]);
     wrong.env("FAILFAST_BUDGET", "12Q");

@@ -1,5 +1,6 @@
 //! Profiles, linkers, static programs.
 
+use std::path::Path;
 use std::process::Command;
 
 use libtest_mimic::{Failed, Trial};
@@ -27,6 +28,16 @@ enum Needs {
 }
 
 const BUILD: &[&str] = &["build", "--bin", "linked", "--release"];
+
+const STATIC: &str = "-Ctarget-feature=+crt-static";
+
+/// An archive for programs that are linked with `-static`.
+const STATIC_ARCHIVE: Build = Build {
+    folder: "static_glibc",
+    arguments: &["rustc", "--lib", "--crate-type", "staticlib", "--release"],
+    flags: STATIC,
+    ..Build::DEBUG
+};
 
 const fn release(
     name: &'static str,
@@ -58,7 +69,7 @@ const WAYS: &[Way] = &[
             ],
         )
     },
-    Way { always: true, ..release("static_glibc", "-Ctarget-feature=+crt-static", &[]) },
+    Way { always: true, ..release("static_glibc", STATIC, &[]) },
     release("release", "", &[]),
     release("fat_lto", "", &[("CARGO_PROFILE_RELEASE_LTO", "fat")]),
     release("thin_lto", "", &[("CARGO_PROFILE_RELEASE_LTO", "thin")]),
@@ -124,9 +135,15 @@ pub(crate) fn trials(all: bool) -> Vec<Trial> {
     let mut trials: Vec<Trial> =
         ways.map(|way| Trial::test(way.name, move || check(way).map_err(Failed::from))).collect();
     trials.push(trial("debug", || check_program(&build::debug()?.program)));
-    trials.push(trial("archive_in_a_c_program", || archive("embedding", &[])));
-    trials
-        .push(trial("archive_in_a_static_c_program", || archive("embedding_static", &["-static"])));
+    trials.push(trial("archive_in_a_c_program", || {
+        let debug = build::debug()?;
+        archive(&debug.archive, &debug.folder.join("embedding"), &[])
+    }));
+    trials.push(trial("archive_in_a_static_c_program", || {
+        let folder = STATIC_ARCHIVE.run()?;
+        let program = folder.join("embedding");
+        archive(&folder.join("liblinked_library.a"), &program, &["-static"])
+    }));
     trials
 }
 
@@ -153,13 +170,12 @@ fn check(way: &Way) -> Result<(), String> {
 fn has_target(target: &str) -> bool {
     let mut command = Command::new("rustc");
     command.args(["--print", "target-libdir", "--target", target]);
-    build::output(&mut command).is_ok_and(|path| std::path::Path::new(path.trim()).exists())
+    build::output(&mut command).is_ok_and(|path| Path::new(path.trim()).exists())
 }
 
-fn archive(name: &str, flags: &[&str]) -> Result<(), String> {
-    let debug = build::debug()?;
-    let (program, archive) = (debug.folder.join(name), debug.archive.to_str().expect("a path"));
+fn archive(archive: &Path, program: &Path, flags: &[&str]) -> Result<(), String> {
+    let archive = archive.to_str().expect("a plain path");
     let libraries = ["-DLINKED", "-Wl,--gc-sections", archive, "-lpthread", "-ldl", "-lm"];
-    build::c_program(&program, &[flags, &libraries].concat())?;
-    check_c_program(&program, None)
+    build::c_program(program, &[flags, &libraries].concat())?;
+    check_c_program(program, None)
 }
