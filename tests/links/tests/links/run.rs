@@ -42,6 +42,8 @@ pub(crate) fn without_core_dumps() {
 pub(crate) fn command(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).env("FAILFAST_REPORT", "fd:2").env("FAILFAST_BUDGET", "64MiB");
+    // No deadline is looked at here; machines may be slow.
+    command.env("FAILFAST_HOOK_TIMEOUT", "60s");
     command.env("RUST_BACKTRACE", "0").env_remove("LD_PRELOAD").stdin(Stdio::null());
     command
 }
