@@ -18,12 +18,17 @@ use super::judge::death;
 static HANDLED: [(i32, Saved); 2] =
     [(signal::SIGSEGV, Saved::new()), (signal::SIGBUS, Saved::new())];
 
-/// Installs the handler.
+/// Installs the handler; in a library not where another copy of this crate has done so before. That
+/// one sees the end of every stack as well, and what the program wants done then, it knows.
 pub(super) fn install() {
+    let present = signal::action(signal::SIGSEGV);
+    if !process::in_executable() && present.is_some_and(|action| action.is_marked()) {
+        return;
+    }
     for (number, before) in &HANDLED {
         before.set(&signal::action(*number).unwrap_or(Action::DEFAULT));
         // SAFETY: the handler is sound wherever a fault may strike.
-        unsafe { signal::install(*number, on_fault) };
+        unsafe { signal::install_marked(*number, on_fault) };
     }
 }
 
@@ -40,6 +45,7 @@ unsafe extern "C" fn on_fault(number: c_int, info: *mut Info, context: *mut c_vo
         terminate::terminate(&Death { context: fault.context(), ..death });
     }
     if let Some((_, before)) = HANDLED.iter().find(|(handled, _)| *handled == number) {
+        fault.restore_mask(); // The mark is none of theirs.
         // SAFETY: saved when this handler was installed.
         unsafe { fault.pass_on(before) };
     }

@@ -90,6 +90,16 @@ impl Fault {
         (stack.ss_flags & libc::SS_DISABLE == 0).then_some((low, low + stack.ss_size))
     }
 
+    /// Has the thread's mask be what it was before this signal.
+    pub(crate) fn restore_mask(&self) {
+        let context = self.context.cast::<libc::ucontext_t>();
+        // SAFETY: valid by the contract of `new`.
+        let mask = unsafe { &raw const (*context).uc_sigmask };
+        // SAFETY: as above; the kernel's mask is the first word of the C library's set.
+        let mask = unsafe { mask.cast::<u64>().read() };
+        signal::exchange_mask(mask);
+    }
+
     /// Has the signal answered as if the handler that is running were not there.
     ///
     /// # Safety

@@ -26,6 +26,7 @@ pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod record;
 pub(crate) mod registers;
+pub(crate) mod sanitizer;
 pub(crate) mod signal;
 pub(crate) mod stack;
 pub(crate) mod stop;

@@ -12,7 +12,7 @@
 
 use super::process::pid;
 use super::raw;
-use super::signal::{Action, Handler, bit, set_action};
+use super::signal::{Action, Handler, action, bit, exchange_action, set_action};
 
 /// The signal of the C library's that threads are stopped by.
 pub(crate) const STOP: i32 = 33;
@@ -32,14 +32,48 @@ pub(crate) const SPARE: [i32; 4] = [libc::SIGPWR, libc::SIGXCPU, libc::SIGVTALRM
 /// `handler` is sound wherever a signal may strike, with no thread-local storage there; and it
 /// never returns.
 pub(crate) unsafe fn install(signal: i32, handler: Handler) -> bool {
-    let action = Action {
+    // SAFETY: a complete action; the handler is the caller's clause.
+    unsafe { set_action(signal, &stopping(handler)) }
+}
+
+/// Has `handler` called on `STOP`, unless another copy of this crate has its own called: a program,
+/// and each library that it loads, may have one, and of all of them the first to ask ends the
+/// process. `false` if that was another.
+///
+/// # Safety
+///
+/// As `install`.
+pub(crate) unsafe fn claim(handler: Handler) -> bool {
+    let ours = stopping(handler);
+    let is_anothers = |now: Action| is_stopping(&now) && now.handler != ours.handler;
+    if action(STOP).is_some_and(is_anothers) {
+        return false;
+    }
+    // SAFETY: as in `install`.
+    let Some(before) = (unsafe { exchange_action(STOP, &ours) }) else { return true };
+    if is_anothers(before) {
+        // SAFETY: as read.
+        unsafe { set_action(STOP, &before) };
+        return false;
+    }
+    true
+}
+
+fn stopping(handler: Handler) -> Action {
+    Action {
         handler: handler as usize,
         flags: (libc::SA_SIGINFO | libc::SA_ONSTACK) as usize | SA_RESTORER,
         restorer: raw::restorer(),
         mask: !0,
-    };
-    // SAFETY: a complete action; the handler is the caller's clause.
-    unsafe { set_action(signal, &action) }
+    }
+}
+
+/// Whether a copy of this crate has set it. The C library's own blocks nothing.
+fn is_stopping(action: &Action) -> bool {
+    let flags = (libc::SA_SIGINFO | libc::SA_ONSTACK) as usize;
+    // The kernel leaves out what cannot be blocked.
+    let all = !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
+    action.handler != libc::SIG_DFL && action.flags & flags == flags && action.mask & all == all
 }
 
 /// Sends `signal` to a thread of this process: 0, or `-errno`.
@@ -47,6 +81,12 @@ pub(crate) fn send(thread: i32, signal: i32) -> isize {
     let args = [pid() as usize, thread as usize, signal as usize, 0, 0, 0];
     // SAFETY: numbers only.
     unsafe { raw::call(libc::SYS_tgkill, args) }
+}
+
+/// Whether there is such a thread in this process, whose number is `process`.
+pub(crate) fn is_there(process: u32, thread: i32) -> bool {
+    // SAFETY: numbers only; 0 is no signal.
+    unsafe { raw::call(libc::SYS_tgkill, [process as usize, thread as usize, 0, 0, 0, 0]) == 0 }
 }
 
 /// One of `SPARE` that is not in `blocked`, a mask.

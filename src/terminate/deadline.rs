@@ -18,7 +18,7 @@ use core::time::Duration;
 use crate::sync::{AtomicU32, AtomicU64, Ordering::*};
 use crate::sys::clock::{self, KillTimer};
 use crate::sys::memory::Known;
-use crate::sys::{clone, memory, process, stop};
+use crate::sys::{clone, exit, memory, process, sanitizer, stop};
 
 use super::page::page;
 use super::{end, halt};
@@ -89,7 +89,8 @@ impl Deadline {
         let at = clock::now().saturating_add(TIMEOUT.load(Relaxed));
         self.set(at);
         let by_kernel = self.backstop.set(at + nanoseconds(BACKSTOP)) && process::pid() != 1;
-        let by_sentinel = self.post_sentinel();
+        // A sanitizer would take the sentinel, which has no storage of its own, for this thread.
+        let by_sentinel = !sanitizer::is_there() && self.post_sentinel();
         // ORDER: Relaxed. The elected thread's own word.
         self.is_held.store(u32::from(by_kernel || by_sentinel), Relaxed);
     }
@@ -181,6 +182,15 @@ pub(super) fn stop_elected(elected: u32) {
     while !page().halted.has_stopped(elected) && clock::now() < until {
         clock::pause(500_000);
     }
+}
+
+/// Waits for another copy of the crate, which stops this thread, to end the process; longer than
+/// its deadline and its backstop only if there is none: the process was forked while its parent
+/// died.
+pub(super) fn leave_to_another_copy() -> ! {
+    // ORDER: Relaxed. See `prepare`.
+    clock::pause(TIMEOUT.load(Relaxed).saturating_add(5 * nanoseconds(BACKSTOP)));
+    exit::die()
 }
 
 /// Stops the calling thread for good: it is known to have stopped, and enforces the deadline.

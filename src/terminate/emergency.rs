@@ -11,7 +11,7 @@ use core::ffi::c_void;
 
 use crate::sys::memory::{self, Known};
 use crate::sys::registers::stack_pointer;
-use crate::sys::{altstack, switch};
+use crate::sys::{altstack, sanitizer, switch};
 
 /// How large it is. The hook runs on it.
 const STACK_BYTES: usize = 256 * 1024;
@@ -45,15 +45,34 @@ pub(super) fn prepare() {
 pub(super) unsafe fn go_on(entry: switch::Entry, argument: *const c_void) -> ! {
     match STACK.get() {
         Some(stack) if !is_on(stack_pointer()) => {
+            let going = Going { entry, argument };
+            sanitizer::leave_for(stack);
             // SAFETY: a page-aligned end of our own mapping, which only the elected thread uses;
-            // `entry` and its argument are the caller's promise, and nothing here returns.
-            unsafe { switch::call_on(stack.end(), entry, argument) }
+            // `arrive` takes a `Going`, which lies in this frame, and nothing here returns.
+            unsafe { switch::call_on(stack.end(), arrive, (&raw const going).cast()) }
         }
         _ => {
             // SAFETY: the caller's clause.
             unsafe { entry(argument) }
         }
     }
+}
+
+/// What goes on there.
+struct Going {
+    entry: switch::Entry,
+    argument: *const c_void,
+}
+
+/// # Safety
+///
+/// `going` is a `Going`, whose `entry(argument)` is sound.
+unsafe extern "C" fn arrive(going: *const c_void) -> ! {
+    sanitizer::arrive();
+    // SAFETY: the first clause.
+    let Going { entry, argument } = unsafe { going.cast::<Going>().read() };
+    // SAFETY: the second.
+    unsafe { entry(argument) }
 }
 
 /// Whether `address` is on the emergency stack.

@@ -90,6 +90,13 @@ pub(super) fn lost() -> ! {
     deadline::park()
 }
 
+/// Another copy of the crate ends the process: as above.
+pub(super) fn lost_to_another_copy() -> ! {
+    signal::refuse_cancellation();
+    signal::block_all_but(signal::bit(stop::STOP));
+    deadline::leave_to_another_copy()
+}
+
 /// A thread enters the allocator while another one is ending the process: it goes no further.
 #[cold]
 pub(super) fn at_gate() -> ! {

@@ -11,10 +11,10 @@ use core::ffi::{c_int, c_void};
 
 use crate::report::{Halt, Threads};
 use crate::sync::{AtomicU32, Ordering::Relaxed};
-use crate::sys::clock;
 use crate::sys::signal::Info;
 use crate::sys::stop::{self, STOP};
 use crate::sys::tasks::{self, Task, Tasks};
+use crate::sys::{clock, process};
 
 use super::deadline;
 use super::look::{Look, Seen};
@@ -44,6 +44,12 @@ pub(super) struct Outcome {
     pub(super) halt: Halt,
     /// `None` where the kernel shows no list.
     pub(super) threads: Option<Threads>,
+}
+
+/// Whether it is this copy of the crate that ends the process: there may be others, in libraries.
+pub(super) fn claim() -> bool {
+    // SAFETY: `on_stop` asks for no thread-local storage, and never returns.
+    unsafe { stop::claim(on_stop) }
 }
 
 /// Has the stop signal stop the thread that it strikes. Before the deadline is fixed: whoever holds
@@ -220,29 +226,20 @@ impl Halting {
         }
     }
 
-    /// Without a list: by trying every number that a thread may have.
+    /// Without a list: by trying every number that a thread may have. Where not even that is known,
+    /// they are so many that the time may be over first.
     fn by_number(&mut self, until: u64) -> Outcome {
         // ORDER: Relaxed. A number.
         let largest = LARGEST.load(Relaxed).max(1) as i32;
+        let process = process::pid();
         loop {
             let mut pass = Pass::default();
             for thread in 1..=largest {
-                if !self.is_other(thread) || stop::send(thread, 0) != 0 {
-                    continue;
-                }
-                pass.seen += 1;
-                if self.page.halted.has_stopped(thread as u32) {
-                    pass.stopped += 1;
-                } else {
-                    pass.found_new |= self.page.halted.note(thread as u32) != Some(false);
-                    self.send(thread);
-                    // Which of them heed the signal is not to be seen here.
-                    if clock::now() >= until.midpoint(self.trace_from) {
-                        self.page.tracer.order(thread as u32);
-                    }
-                }
                 if thread % 1024 == 0 && clock::now() >= until {
-                    return pass.outcome(Halt::Unproven);
+                    return Outcome { halt: Halt::Unproven, threads: None };
+                }
+                if self.is_other(thread) && stop::is_there(process, thread) {
+                    self.look_without_list(thread, until, &mut pass);
                 }
             }
             if pass.is_proof() {
@@ -252,6 +249,20 @@ impl Halting {
                 return pass.outcome(Halt::Unproven);
             }
             clock::pause(PAUSE);
+        }
+    }
+
+    fn look_without_list(&mut self, thread: i32, until: u64, pass: &mut Pass) {
+        pass.seen += 1;
+        if self.page.halted.has_stopped(thread as u32) {
+            pass.stopped += 1;
+            return;
+        }
+        pass.found_new |= self.page.halted.note(thread as u32) != Some(false);
+        self.send(thread);
+        // Which of them heed the signal is not to be seen here.
+        if clock::now() >= until.midpoint(self.trace_from) {
+            self.page.tracer.order(thread as u32);
         }
     }
 }

@@ -59,7 +59,8 @@ pub(crate) fn terminate(death: &Death<'_>) -> ! {
     }
     // 2. Elect.
     match page.election.stand(process::tid()) {
-        Standing::Elected => {}
+        Standing::Elected if halt::claim() => {}
+        Standing::Elected => end::lost_to_another_copy(),
         Standing::Nested => end::nested(Failure::Abort),
         Standing::Lost => end::lost(),
     }

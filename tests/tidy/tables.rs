@@ -64,6 +64,7 @@ pub(crate) const DOORS: &[Door] = &[
             "src/sys/raw.rs",
             "src/sys/clone.rs",
             "src/sys/registers.rs",
+            "src/sys/sanitizer/symbols.rs",
             "src/sys/switch.rs",
             "src/sys/interpose/interceptor.rs",
             "src/thread/x86_64.rs",

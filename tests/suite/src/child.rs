@@ -37,6 +37,11 @@ pub(crate) fn check(scenario: &'static Scenario) -> Result<(), Failed> {
         End::SaysOnly(line) => status.success() && text.lines().count() == 1 && last.contains(line),
         End::Abort(line) => status.signal() == Some(libc::SIGABRT) && last.contains(line),
         End::Exit(code, line) => status.code() == Some(code) && last.contains(line),
+        End::Killed(signal) => status.signal() == Some(signal) && text.is_empty(),
+        End::AbortAnd(judge) => {
+            judge(&text).map_err(|wrong| format!("{wrong}; {status}; it wrote:\n{text}"))?;
+            status.signal() == Some(libc::SIGABRT)
+        }
     };
     if right { Ok(()) } else { Err(format!("ended with {status}; it wrote:\n{text}").into()) }
 }

@@ -50,8 +50,12 @@ fn every_fence(observed: bool) {
     assert!(observed, "granted without a fence");
 }
 
-/// From now on these system calls fail with EPERM, in every thread of the process.
-fn refuse(calls: &[libc::c_long]) {
+/// From now on these system calls fail with EPERM, in every thread of the process. At most five.
+///
+/// # Panics
+///
+/// If there are more. It is async-signal-safe otherwise, and what the process becomes inherits it.
+pub fn refuse(calls: &[libc::c_long]) {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;

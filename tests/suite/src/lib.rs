@@ -26,21 +26,27 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+pub use kernel::refuse;
+
 /// A scenario that ends by itself, or that dies.
-struct Scenario {
-    name: &'static str,
-    env: &'static [(&'static str, &'static str)],
+pub struct Scenario {
+    /// The test's name.
+    pub name: &'static str,
+    /// What its environment has besides.
+    pub env: &'static [(&'static str, &'static str)],
     /// One more variable.
-    set: Option<(&'static str, &'static str)>,
-    run: fn(),
-    end: End,
+    pub set: Option<(&'static str, &'static str)>,
+    /// What the child does.
+    pub run: fn(),
+    /// How it ends.
+    pub end: End,
     /// What the child does to itself before it becomes the program: async-signal-safe.
-    before_exec: Option<fn()>,
+    pub before_exec: Option<fn()>,
 }
 
 /// How a scenario ends.
 #[derive(Clone, Copy)]
-enum End {
+pub enum End {
     /// It returns.
     Success,
     /// It returns, and this is in the last line on standard error.
@@ -51,10 +57,14 @@ enum End {
     Abort(&'static str),
     /// This exit status, and this is in the last line on standard error.
     Exit(i32, &'static str),
+    /// This signal, without a word.
+    Killed(i32),
+    /// SIGABRT, and this finds nothing wrong with what is on standard error.
+    AbortAnd(fn(&str) -> Result<(), String>),
 }
 
 /// One that returns, with nothing special in its environment.
-const fn plain(name: &'static str, run: fn()) -> Scenario {
+pub const fn plain(name: &'static str, run: fn()) -> Scenario {
     Scenario { name, env: &[], set: None, run, end: End::Success, before_exec: None }
 }
 
@@ -93,13 +103,21 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
     groups.iter().copied().flatten()
 }
 
-/// Runs the scenarios as tests; or one of them, if this is a child.
+/// Runs the scenarios of a program as tests; or one of them, if this is a child.
 pub fn main(program: Program) -> ExitCode {
+    run(&scenarios(program).collect::<Vec<_>>())
+}
+
+/// Runs scenarios as tests; or one of them, if this is a child.
+pub fn run(scenarios: &[&'static Scenario]) -> ExitCode {
     if let Some(name) = child::requested() {
-        let scenario = scenarios(program).find(|s| name == s.name).expect("no such scenario");
+        let scenario = scenarios.iter().find(|s| name == s.name).expect("no such scenario");
         (scenario.run)();
         return ExitCode::SUCCESS;
     }
-    let trials = scenarios(program).map(|s| Trial::test(s.name, move || child::check(s))).collect();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let trial = |s: &&'static Scenario| {
+        let s = *s;
+        Trial::test(s.name, move || child::check(s))
+    };
+    libtest_mimic::run(&Arguments::from_args(), scenarios.iter().map(trial).collect()).exit_code()
 }

@@ -1,0 +1,24 @@
+//! The crate linked in every way that we know of: each builds a program of this repository by a run
+//! of cargo of its own, runs it, and looks at how it dies.
+//!
+//! A few ways are tried always; all of them with `FAILFAST_LINKS=all` in the environment. Ways that
+//! this machine has no tools for say so, and count as passed.
+
+mod build;
+mod copies;
+mod run;
+mod sanitizers;
+mod ways;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// Which ways are tried: `all`, or the few.
+const WHICH: &str = "FAILFAST_LINKS";
+
+fn main() {
+    run::without_core_dumps();
+    let all = std::env::var(WHICH).is_ok_and(|value| value == "all");
+    let trials =
+        ways::trials(all).into_iter().chain(copies::trials()).chain(sanitizers::trials(all));
+    libtest_mimic::run(&Arguments::from_args(), trials.collect::<Vec<Trial>>()).exit();
+}
