@@ -5,7 +5,8 @@
 //! Two guards watch every thread's stack. The *probe* looks at the stack pointer: on entry to every
 //! method of the allocator, and in [`probe`]. It comes first, while there still is room, so that no
 //! thread meets the end of its stack inside the inner allocator, with its lock held. The *guard
-//! page* catches what never allocates, by a signal handler on a stack of its own.
+//! page* catches what never allocates, by a signal handler on a stack of its own. Threads are armed
+//! before the program's code runs in them, those that C code starts as well (feature `c-threads`).
 //!
 //! ```text
 //!        high ┌──────────────┐

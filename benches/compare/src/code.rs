@@ -64,3 +64,18 @@ pub fn is_locked(instruction: &str) -> bool {
     instruction.starts_with("lock ")
         || (instruction.starts_with("xchg") && instruction.contains('('))
 }
+
+/// How many instructions of a method compare its stack pointer with a limit and leave it: the
+/// comparison, the jump, and what brings the two into registers, where that is needed. Zero if none
+/// does.
+pub fn stack_probe(instructions: &[String]) -> usize {
+    let copy = instructions.iter().find_map(|i| Some(i.strip_prefix("mov    %rsp,")?.trim()));
+    let is_probe = |i: &str| {
+        i.starts_with("cmp ") && (i.ends_with("%rsp") || copy.is_some_and(|copy| i.contains(copy)))
+    };
+    let Some(at) = instructions.iter().position(|i| is_probe(i)) else { return 0 };
+    let jumps = instructions.get(at + 1).is_some_and(|i| i.starts_with("jb "));
+    // A limit in memory is compared where it is; one in a register was loaded before.
+    let loads = usize::from(!instructions[at].contains('('));
+    if jumps { 2 + usize::from(copy.is_some()) + loads } else { 0 }
+}

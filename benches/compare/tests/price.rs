@@ -76,6 +76,22 @@ fn the_fast_path_has_no_locked_instruction() {
     }
 }
 
+#[test]
+fn the_stack_probe_is_two_instructions_of_each_method() {
+    if is_skipped(code::is_available(), "objdump", "binutils") {
+        return;
+    }
+    for inner in INNERS {
+        // In plain Rust the two words have to be in registers first.
+        for (wrapper, expected) in [(Wrapper::FailFast, 2), (Wrapper::Portable, 4)] {
+            for method in code::methods(&subject(inner, wrapper)).expect("a disassembly") {
+                let probe = code::stack_probe(&method.instructions);
+                assert_eq!(probe, expected, "{} of {}", method.name, name(inner, wrapper));
+            }
+        }
+    }
+}
+
 /// Else the counts would be against ourselves.
 #[test]
 fn a_bare_subject_does_not_contain_us() {

@@ -1,12 +1,14 @@
 //! A request that does not fit ends the process.
 
+use std::ffi::c_void;
 use std::hint::black_box;
 
-use failfast_alloc::{fallible, set_abort_hook, usage};
+use failfast_alloc::{FoundBy, fallible, set_abort_hook, usage};
 
 use crate::{End, Scenario, plain};
 
 const BUDGET: &[(&str, &str)] = &[("FAILFAST_BUDGET", "16MiB")];
+const OVERFLOW: End = End::Abort("by the probe, and there is memory for the hook");
 const OVER: End = End::Abort("failfast: heap budget: cluster `root` asked for ");
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -17,6 +19,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { env: BUDGET, end: OVER, ..plain("dies_in_a_thread", thread) },
     Scenario { env: BUDGET, end: OVER, ..plain("dies_outside_fallible", try_reserve) },
     Scenario { env: BUDGET, end: OVER, ..plain("dies_of_sixteen_threads_at_once", crowd) },
+    // The probe comes before the inner allocator has begun, however deep that is.
+    Scenario { end: OVERFLOW, ..plain("deep_recursion_on_2_mib", || recurse_on(2 << 20)) },
+    Scenario { end: OVERFLOW, ..plain("deep_recursion_on_16_kib", || recurse_on(16 << 10)) },
     Scenario {
         end: End::Abort("failfast: allocator refused: cluster `root` asked for 1125899906842624 "),
         ..plain("dies_of_the_inner_allocator", inner)
@@ -122,4 +127,41 @@ fn asking_hook() {
 fn inner() {
     black_box(Vec::<u8>::with_capacity(1 << 50));
     unreachable!();
+}
+
+/// Allocates at every depth of a thread's stack of so many bytes, or of the least that there can
+/// be: an inner allocator's thread-local storage may need more.
+fn recurse_on(bytes: usize) {
+    extern "C" fn entry(_: *mut c_void) -> *mut c_void {
+        #[inline(never)]
+        #[allow(unconditional_recursion, reason = "that is what it is for")]
+        fn go_down(depth: usize) -> usize {
+            let here = black_box(vec![depth as u8; 8 + depth % 600]);
+            go_down(depth + 1) + usize::from(here[0])
+        }
+        std::ptr::without_provenance_mut(go_down(0))
+    }
+    // SAFETY: the hook needs nothing of the program's.
+    unsafe {
+        set_abort_hook(|report| {
+            let stack = report.stack().expect("a stack");
+            drop(black_box(vec![1_u8; 1000]));
+            if stack.found_by == FoundBy::Probe {
+                eprintln!("by the probe, and there is memory for the hook");
+            }
+        });
+    }
+    for bytes in (bytes..1 << 24).step_by(4096) {
+        // SAFETY: an entry that takes nothing; attributes that are made before they are used.
+        unsafe {
+            let mut attributes = std::mem::zeroed();
+            libc::pthread_attr_init(&mut attributes);
+            libc::pthread_attr_setstacksize(&mut attributes, bytes);
+            let (mut thread, nothing) = (0, std::ptr::null_mut());
+            if libc::pthread_create(&mut thread, &attributes, entry, nothing) == 0 {
+                libc::pthread_join(thread, std::ptr::null_mut());
+                return;
+            }
+        }
+    }
 }

@@ -20,7 +20,11 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(inside());
     rows.extend(hooks());
     rows.push(paddings("48_paddings_of_rust", in_rust));
-    rows.push(paddings("48_paddings_of_c", in_c));
+    let of_c = paddings("48_paddings_of_c", in_c);
+    rows.push(of_c.check(|outcome| {
+        let [children, by_probe] = [FREE, SEEN].map(|word| outcome.page.get(word));
+        assert_eq!((children, by_probe), (48, 0), "children, and those found by the probe");
+    }));
     rows
 }
 
@@ -288,10 +292,10 @@ fn paddings(name: &'static str, recurse: fn(usize)) -> Row {
     })
     .env("FAILFAST_REPORT", "none")
     .env("FAILFAST_HOOK_TIMEOUT", "20s")
+    .before_exec(|| set_stack_limit(1 << 20))
     .check(|outcome| {
-        assert_eq!(outcome.page.get(FREE), 48);
-        let by_probe = outcome.page.get(SEEN);
-        assert!(by_probe == 48 || by_probe == 0, "{by_probe} of 48 by the probe");
+        let [children, by_probe] = [FREE, SEEN].map(|word| outcome.page.get(word));
+        assert_eq!((children, by_probe), (48, 48), "children, and those found by the probe");
     });
     row.hooks = (48, 48);
     row
