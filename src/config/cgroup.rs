@@ -46,6 +46,10 @@ pub(crate) trait Seen {
 /// Where a limit stands: a file in the folder that is `depth` parts of `rest` below `point`. All of
 /// it is empty for what is no file's.
 #[derive(Clone, Copy, Default)]
+#[cfg_attr(
+    not(feature = "supervise"),
+    allow(dead_code, reason = "where a limit stands is told by the command line alone")
+)]
 pub(crate) struct At<'a> {
     /// The folder of the group that has the limit; none for a limit of one above it that cannot be
     /// seen.

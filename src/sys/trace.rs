@@ -29,11 +29,12 @@ pub(crate) fn consent_to(process: u32) {
 /// its process, if this process should end before. `false` if the kernel refuses.
 pub(crate) fn seize(thread: u32) -> bool {
     let options = libc::PTRACE_O_EXITKILL as usize;
-    ptrace(libc::PTRACE_SEIZE, thread, options) && ptrace(libc::PTRACE_INTERRUPT, thread, 0)
+    ptrace(libc::PTRACE_SEIZE as usize, thread, options)
+        && ptrace(libc::PTRACE_INTERRUPT as usize, thread, 0)
 }
 
-fn ptrace(request: libc::c_uint, thread: u32, data: usize) -> bool {
-    let args = [request as usize, thread as usize, 0, data, 0, 0];
+fn ptrace(request: usize, thread: u32, data: usize) -> bool {
+    let args = [request, thread as usize, 0, data, 0, 0];
     // SAFETY: both requests take numbers only.
     unsafe { raw::call(libc::SYS_ptrace, args) == 0 }
 }

@@ -26,7 +26,7 @@ const PAUSE: u64 = 200_000;
 /// After how many of those a signal is sent again, if nothing was heard.
 const AGAIN: u32 = 50;
 
-/// How long a thread has at most to show that it heeds signals.
+/// How long a thread may block the signal: the C library does, for as long as it makes a thread.
 const TRACE_AFTER: u64 = 10_000_000;
 
 /// The largest number that a thread may have, as it was at start.
@@ -75,6 +75,7 @@ pub(super) fn others() -> Outcome {
         spare: false,
         passes: 0,
         trace_from: now.saturating_add(TRACE_AFTER.min(part / 8)),
+        trace_all_from: now.saturating_add(part / 3),
     };
     match Tasks::open() {
         Some(tasks) => halting.by_list(&tasks, until),
@@ -104,8 +105,10 @@ struct Halting {
     /// Whether handlers for the spare signals were set.
     spare: bool,
     passes: u32,
-    /// When to have those traced that heed no signal.
+    /// When to have those traced that block even the C library's signals, ...
     trace_from: u64,
+    /// ... and all that may be deaf.
+    trace_all_from: u64,
 }
 
 /// What one pass has seen.
@@ -182,6 +185,9 @@ impl Halting {
                 Seen::Deaf if clock::now() >= self.trace_from => {
                     self.page.tracer.order(thread as u32);
                 }
+                Seen::Silent if clock::now() >= self.trace_all_from => {
+                    self.page.tracer.order(thread as u32);
+                }
                 _ if is_new || again => self.send(thread),
                 _ => {}
             }
@@ -239,7 +245,7 @@ impl Halting {
                     return Outcome { halt: Halt::Unproven, threads: None };
                 }
                 if self.is_other(thread) && stop::is_there(process, thread) {
-                    self.look_without_list(thread, until, &mut pass);
+                    self.look_without_list(thread, &mut pass);
                 }
             }
             if pass.is_proof() {
@@ -252,7 +258,7 @@ impl Halting {
         }
     }
 
-    fn look_without_list(&mut self, thread: i32, until: u64, pass: &mut Pass) {
+    fn look_without_list(&mut self, thread: i32, pass: &mut Pass) {
         pass.seen += 1;
         if self.page.halted.has_stopped(thread as u32) {
             pass.stopped += 1;
@@ -261,7 +267,7 @@ impl Halting {
         pass.found_new |= self.page.halted.note(thread as u32) != Some(false);
         self.send(thread);
         // Which of them heed the signal is not to be seen here.
-        if clock::now() >= until.midpoint(self.trace_from) {
+        if clock::now() >= self.trace_all_from {
             self.page.tracer.order(thread as u32);
         }
     }

@@ -19,8 +19,10 @@ pub(super) enum Seen {
     Stopped,
     /// It may, until it takes the signal.
     Running,
-    /// It may, and does not heed the signal.
+    /// It may, and blocks the signal.
     Deaf,
+    /// It may, and has the signal no more: it is about to take it, or has swallowed it.
+    Silent,
 }
 
 /// Looks at threads.
@@ -44,9 +46,11 @@ impl Look {
         if self.is_stopped(&task) {
             return Seen::Stopped;
         }
-        // It blocks the signal; or has taken it, and yet is not in the handler: that is for ever.
-        let is_waiting = task.pending & !task.blocked & bit(STOP) != 0;
-        if is_waiting { Seen::Running } else { Seen::Deaf }
+        match bit(STOP) {
+            stop if task.blocked & stop != 0 => Seen::Deaf,
+            stop if task.pending & stop != 0 => Seen::Running,
+            _ => Seen::Silent,
+        }
     }
 
     /// Whether a thread is seen to run no instruction of the program any more.

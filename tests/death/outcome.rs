@@ -84,7 +84,7 @@ impl Outcome {
     }
 
     /// What a machine with too much to do may make of a row: the halt took longer than it may, and
-    /// the hook did not run; or nobody but the kernel was in time for the deadline.
+    /// the hook did not run; or nobody but the kernel was in time to end it.
     fn fell_short(&self, row: &Row, end: End) -> Option<&'static str> {
         let is_skipped = |report: &Value| {
             report["halt"] == "unproven"
@@ -97,7 +97,7 @@ impl Outcome {
                 (end == abort || end == row.end).then_some("the halt was not proven in time")
             }
             _ if end == End::Signal(libc::SIGKILL) && row.end == abort => {
-                Some("only the kernel held to the deadline")
+                Some("the kernel ended it, at the deadline or for want of memory")
             }
             _ => None,
         }

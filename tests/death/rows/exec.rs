@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::os::fd::FromRawFd;
 
+use super::halt::to_one_processor;
 use super::reserve::{remove_cgroup, use_a_whole_cgroup, use_all_addresses};
 use crate::others;
 use crate::outcome::Outcome;
@@ -125,12 +126,14 @@ pub(crate) fn rows() -> Vec<Row> {
             use_a_whole_cgroup();
             fail();
         })
+        .before_exec(to_one_processor)
         .clear(remove_cgroup),
         row("exec_at_the_limit_of_a_cgroup_among_64", || {
             others::start_deaf(64);
             use_a_whole_cgroup();
             fail();
         })
+        .before_exec(to_one_processor)
         .clear(remove_cgroup),
         row("exec_over_a_budget", || {
             others::start_deaf(3);

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::os::unix::fs::MetadataExt;
 
+use super::halt::to_one_processor;
 use crate::inner;
 use crate::others;
 use crate::outcome::Outcome;
@@ -51,12 +52,16 @@ pub(crate) fn rows() -> Vec<Row> {
             use_all_addresses();
         })
         .threads(4),
-        allocating("reserve_at_the_limit_of_a_cgroup", use_a_whole_cgroup).clear(remove_cgroup),
+        allocating("reserve_at_the_limit_of_a_cgroup", use_a_whole_cgroup)
+            .before_exec(to_one_processor)
+            .clear(remove_cgroup),
         allocating("reserve_at_the_limit_of_a_cgroup_with_others", || {
             others::start_spinning(4);
-            use_a_whole_cgroup();
+            // Each needs some for the signal that stops it, and for the kernel to tell of it.
+            use_a_cgroup_but(LEFT + 4 * (32 << 10));
         })
         .threads(4)
+        .before_exec(to_one_processor)
         .clear(remove_cgroup),
         allocating("reserve_while_a_halted_thread_holds_the_inner_allocators_lock", || {
             others::start(1, || {}, wait_to_be_parked);
@@ -265,11 +270,20 @@ pub(super) fn remove_cgroup(pid: u32) {
     let _ = std::fs::remove_dir(cgroup(pid));
 }
 
-/// Moves into a group of its own, and uses all the memory that it may, but for what the kernel
-/// itself needs to write a report.
+/// What the kernel charges to the group for what it does itself when a thread dies: the sentinel,
+/// a file, what it shows in `/proc`.
+///
+/// Each processor keeps a stock of what was charged, which another gets only when both have time:
+/// so rows that leave no more than this stay on one.
+const LEFT: usize = 96 << 10;
+
+/// Moves into a group of its own, and uses all the memory that it may.
 pub(super) fn use_a_whole_cgroup() {
+    use_a_cgroup_but(LEFT);
+}
+
+fn use_a_cgroup_but(left: usize) {
     const LIMIT: usize = 32 << 20;
-    const LEFT: usize = 96 << 10;
     let folder = cgroup(std::process::id());
     let limit = format!("{folder}/memory.limit_in_bytes");
     let is_made = std::fs::create_dir(&folder).is_ok()
@@ -285,7 +299,7 @@ pub(super) fn use_a_whole_cgroup() {
     let memory = unsafe { libc::mmap(std::ptr::null_mut(), LIMIT, access, flags, -1, 0) };
     assert_ne!(memory, libc::MAP_FAILED);
     for offset in (0..LIMIT).step_by(4096) {
-        if used(&usage) + LEFT >= LIMIT {
+        if used(&usage) + left >= LIMIT {
             return;
         }
         // SAFETY: in the mapping.
