@@ -219,15 +219,6 @@ pub(crate) fn block_all_but(open: u64) {
     change_mask(libc::SIG_SETMASK, !open);
 }
 
-/// Blocks every signal in the calling thread, which may have no thread-local storage.
-pub(crate) fn block_all_raw() {
-    let all = !0_u64;
-    let set = (&raw const all).expose_provenance();
-    let args = [libc::SIG_SETMASK as usize, set, 0, size_of_val(&all), 0, 0];
-    // SAFETY: a complete set.
-    unsafe { super::raw::call(libc::SYS_rt_sigprocmask, args) };
-}
-
 /// Blocks the signals of `mask` too.
 pub(crate) fn block(mask: u64) {
     change_mask(libc::SIG_BLOCK, mask);

@@ -7,6 +7,15 @@
 
 use super::raw;
 
+/// Blocks every signal in the calling thread, which may have no thread-local storage.
+pub(crate) fn block_all_signals() {
+    let all = !0_u64;
+    let set = (&raw const all).expose_provenance();
+    let args = [libc::SIG_SETMASK as usize, set, 0, size_of_val(&all), 0, 0];
+    // SAFETY: a complete set.
+    unsafe { raw::call(libc::SYS_rt_sigprocmask, args) };
+}
+
 /// Has this process end when the thread that made it does. `false` if that has ended already:
 /// `parent` is the process that it is of.
 pub(crate) fn end_with_parent(parent: u32) -> bool {

@@ -18,7 +18,7 @@
 
 use crate::sync::{AtomicU32, Ordering::*};
 use crate::sys::memory::{self, Known};
-use crate::sys::{clock, clone, process, signal, trace};
+use crate::sys::{clock, clone, process, trace};
 
 use super::page::page;
 
@@ -107,7 +107,7 @@ impl Tracer {
 
 /// What the helper does.
 unsafe extern "C" fn follow() -> ! {
-    signal::block_all_raw();
+    trace::block_all_signals();
     let page = page();
     let tracer = &page.tracer;
     // ORDER: Relaxed. Written before the helper was made.
