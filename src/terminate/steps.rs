@@ -190,7 +190,7 @@ fn trace() {
         if !emergency::is_on(frame.stack_pointer) {
             Dying::with(|dying| dying.report.backtrace.push(frame.address));
         }
-        is_whole = Dying::report().backtrace.seen() % 1024 != 0 || clock::now() < until;
+        is_whole = !Dying::report().backtrace.seen().is_multiple_of(1024) || clock::now() < until;
         is_whole
     });
     Dying::with(|dying| dying.report.backtrace.finish(is_whole));
