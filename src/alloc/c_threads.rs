@@ -81,7 +81,8 @@ unsafe extern "C" fn arrive(parcel: *mut c_void) -> Target {
     // SAFETY: the caller's clause.
     let Parcel { start, argument } = unsafe { Parcel::unpack(parcel.cast()) };
     // What it inherits is the mask of its maker. Blocked, a fault kills without a word.
-    signal::unblock_bad_addresses();
+    signal::unblock(signal::SIGSEGV);
+    signal::unblock(signal::SIGBUS);
     terminate::pass_gate();
     interpose::without_cancellation(|| start::arrive(record()));
     Target { start, argument }

@@ -36,9 +36,6 @@ use super::{budgets, clusters, entered, owners};
 /// What programs exit with that are told something impossible: EX_CONFIG of sysexits(3).
 const EX_CONFIG: i32 = 78;
 
-/// Standard error.
-const STDERR: i32 = 2;
-
 const DONE: u32 = u32::MAX;
 
 static STATE: AtomicU32 = AtomicU32::new(0);
@@ -169,7 +166,7 @@ fn set_up(config: &Config) {
 /// Says a line that is whole already.
 fn say(line: &[u8]) {
     // There is nobody to tell if standard error cannot take it.
-    let _ = file::write_all(STDERR, line);
+    let _ = file::write_all(2, line);
 }
 
 /// `usize::MAX`, and whatever the address space cannot hold, is no budget.

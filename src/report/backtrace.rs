@@ -5,6 +5,7 @@
 //! Raw addresses, and for each the file it came from: enough for a symbolizer to name functions
 //! later, in another process, which is the only place where that is safe.
 
+use super::Report;
 use super::modules::Resolver;
 use super::text::Text;
 use core::mem;
@@ -20,10 +21,9 @@ const fn outermost(frames: usize) -> usize {
     frames.saturating_sub(8).saturating_mul(3) / 7
 }
 
-/// How many of `FRAMES_MAX` are the innermost.
-const INNERMOST: usize = FRAMES_MAX - outermost(FRAMES_MAX);
-/// And how many the outermost.
+/// How many of `FRAMES_MAX` are the outermost, and how many the innermost.
 const OUTERMOST: usize = outermost(FRAMES_MAX);
+const INNERMOST: usize = FRAMES_MAX - OUTERMOST;
 
 /// Where frames are left out of a long backtrace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +41,74 @@ pub(crate) const MODULES_MAX: usize = 16;
 
 /// The most bytes of a file's path that are kept: the last ones, which name the file.
 pub(crate) const PATH_BYTES_MAX: usize = 255;
+
+impl Report {
+    /// Where the thread was: return addresses, innermost first; 64 at most. Empty if they could not
+    /// be had. Of a longer one the innermost and the outermost frames are there, and
+    /// [`backtrace_gap`](Self::backtrace_gap) says what is not.
+    #[must_use]
+    pub fn backtrace(&self) -> &[usize] {
+        self.backtrace.addresses()
+    }
+
+    /// What is left out in the middle of [`backtrace`](Self::backtrace). `None` if nothing is; and
+    /// if the walk took too long to reach the outermost frames, so that none of those is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn write_backtrace(report: &failfast_alloc::Report, out: &mut dyn std::fmt::Write) {
+    ///     let gap = report.backtrace_gap();
+    ///     for (place, address) in report.backtrace().iter().enumerate() {
+    ///         if let Some(gap) = gap.filter(|gap| gap.after == place) {
+    ///             let _ = writeln!(out, "... {} frames ...", gap.frames);
+    ///         }
+    ///         let _ = writeln!(out, "{address:#x}");
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn backtrace_gap(&self) -> Option<BacktraceGap> {
+        self.backtrace.gap(self.backtrace.addresses().len())
+    }
+
+    /// The registers of the thread where it failed: a pointer to a `ucontext_t`, as a signal
+    /// handler gets one. For crash reporters, whose own record of a crash is made of it.
+    ///
+    /// For a fault (a stack that overflowed) it is the kernel's own and complete. Else it holds
+    /// what an unwinder needs: the instruction, the stack, and the registers that a call preserves,
+    /// of the function that began to end the process; all else in it is zero, and on x86-64
+    /// `uc_mcontext.fpregs` is null. Nothing in it may be written.
+    ///
+    /// In an abort hook it is never null, and what it points to stays until the process has gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use failfast_alloc::Report;
+    ///
+    /// # #[cfg(target_arch = "x86_64")]
+    /// fn stack_pointer(report: &Report) -> usize {
+    ///     let context = report.context().cast::<libc::ucontext_t>();
+    ///     // SAFETY: a `ucontext_t` while the hook runs.
+    ///     let machine = unsafe { &(*context).uc_mcontext };
+    ///     machine.gregs[libc::REG_RSP as usize] as usize
+    /// }
+    ///
+    /// // SAFETY: reads one word, which nothing changes.
+    /// unsafe {
+    ///     failfast_alloc::set_abort_hook(|report| {
+    ///         # #[cfg(target_arch = "x86_64")]
+    ///         let _at = stack_pointer(report);
+    ///     });
+    /// }
+    /// # failfast_alloc::take_abort_hook();
+    /// ```
+    #[must_use]
+    pub fn context(&self) -> *const core::ffi::c_void {
+        core::ptr::with_exposed_provenance(self.context)
+    }
+}
 
 /// A file that is mapped with its code.
 #[derive(Clone, Copy, Debug)]

@@ -14,18 +14,20 @@ pub(crate) fn wanted_bytes() -> usize {
     (frame + 32 * 1024).max(64 * 1024)
 }
 
-/// How much of it a handler of ours needs to stop its thread: to be had however full the machine is.
+/// How much of it a handler of ours needs to stop its thread: to be had however full the machine
+/// is.
 pub(crate) fn needed_bytes() -> usize {
     // SAFETY: no preconditions.
     let frame = unsafe { libc::getauxval(AT_MINSIGSTKSZ) } as usize;
     frame + 2048
 }
 
-/// How much of the mapping, at its low end, the kernel is not told of. Whether a thread is on its
-/// alternate stack the kernel sees from the stack pointer alone; and a fault just below what it
-/// knows, while the stack pointer is still within, would have no room for its handler and end the
-/// process without a word. As it is, the stack pointer has left before the guard is met: an
-/// instruction reaches no further below it (see `BELOW` in `stack::fault`).
+/// How much of the mapping, at its low end, the kernel is not told of.
+///
+/// Whether a thread is on its alternate stack the kernel sees from the stack pointer alone; a fault
+/// just below what it knows, with the stack pointer still within, would find no room for a handler,
+/// and end the process without a word. As it is, the stack pointer has left before the guard is
+/// met: no instruction reaches further below it (see `BELOW` in `stack::fault`).
 const SLACK: usize = 512;
 
 /// getauxval(3): the least room that a signal needs.

@@ -224,12 +224,6 @@ pub(crate) fn block(mask: u64) {
     change_mask(libc::SIG_BLOCK, mask);
 }
 
-/// Lets the signals through by which a bad address is told.
-#[cfg(feature = "c-threads")]
-pub(crate) fn unblock_bad_addresses() {
-    change_mask(libc::SIG_UNBLOCK, bit(SIGSEGV) | bit(SIGBUS));
-}
-
 /// Lets `signal` through in this thread.
 pub(crate) fn unblock(signal: i32) {
     change_mask(libc::SIG_UNBLOCK, bit(signal));

@@ -21,12 +21,12 @@ fn threads_of_c_are_as_they_were() {
     assert_eq!(frames_arguments(128), 0);
     assert_eq!((frames_unwind(0), frames_unwind(1)), (0, 0));
     let (mut thread, mut result) = (0, std::ptr::null_mut());
+    let (none, nothing) = (std::ptr::null(), std::ptr::null_mut());
     // SAFETY: the function is of the right type; no attributes.
-    unsafe {
-        let (none, nothing) = (std::ptr::null(), std::ptr::null_mut());
-        assert_eq!(libc::pthread_create(&mut thread, none, has_no_alternate_stack, nothing), 0);
-        libc::pthread_join(thread, &mut result);
-    }
+    let made = unsafe { libc::pthread_create(&mut thread, none, has_no_alternate_stack, nothing) };
+    assert_eq!(made, 0);
+    // SAFETY: made above, and joined once.
+    assert_eq!(unsafe { libc::pthread_join(thread, &mut result) }, 0);
     assert_eq!(result.addr(), libc::SS_DISABLE as usize);
 }
 

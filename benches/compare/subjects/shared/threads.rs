@@ -44,9 +44,10 @@ extern "C" fn allocate(_: *mut c_void) -> *mut c_void {
 
 fn of_c(start: Start) {
     let (mut thread, mut result) = (0, std::ptr::null_mut());
-    // SAFETY: a function of the right type; no attributes; the results are writable.
-    unsafe {
-        assert_eq!(pthread_create(&mut thread, std::ptr::null(), start, std::ptr::null_mut()), 0);
-        assert_eq!(pthread_join(thread, &mut result), 0);
-    }
+    // SAFETY: a function of the right type; no attributes; the result is writable.
+    let made =
+        unsafe { pthread_create(&mut thread, std::ptr::null(), start, std::ptr::null_mut()) };
+    assert_eq!(made, 0);
+    // SAFETY: made above, and joined once.
+    assert_eq!(unsafe { pthread_join(thread, &mut result) }, 0);
 }

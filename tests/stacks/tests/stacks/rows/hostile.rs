@@ -8,7 +8,7 @@ use failfast_alloc_stacks::frames_thread;
 
 use super::c_threads::in_thread_of_c;
 use super::{by_guard, by_probe, found, has_bytes, overflows};
-use crate::table::{End, Halt, Row};
+use crate::table::{End, Row};
 use crate::tools::*;
 use crate::witness::{self, FORBIDDEN};
 
@@ -21,11 +21,11 @@ pub(crate) fn rows() -> Vec<Row> {
 
 fn limits() -> Vec<Row> {
     vec![
-        overflows("limit_of_128_kib", overflow_by_allocation)
-            .before_exec(|| set_stack_limit(128 << 10))
+        overflows("limit_of_256_kib", overflow_by_allocation)
+            .before_exec(|| set_stack_limit(256 << 10))
             .check(by_probe),
-        overflows("limit_of_128_kib_by_small_frames", overflow_by_small_frames)
-            .before_exec(|| set_stack_limit(128 << 10))
+        overflows("limit_of_256_kib_by_small_frames", overflow_by_small_frames)
+            .before_exec(|| set_stack_limit(256 << 10))
             .check(by_guard),
         overflows("a_mapping_below_the_first_stack", || {
             map_below_main();
@@ -122,8 +122,7 @@ fn refusals() -> Vec<Row> {
         })
         // Nor can it send itself a signal.
         .ends(End::Exit(134))
-        .halt(Halt::Unproven)
-        .hook_skipped(),
+        .hook_ran_if_proven(),
         overflows("no_memory_for_alternate_stacks", || {
             witness::open();
             use_up_address_space();
