@@ -6,8 +6,8 @@ use core::ffi::{c_int, c_void};
 
 use crate::cause::Cause;
 use crate::sys::fault::Fault;
-use crate::sys::process;
 use crate::sys::signal::{self, Action, Info, Saved};
+use crate::sys::{mark, process};
 use crate::terminate::{self, Death};
 use crate::thread::record;
 
@@ -22,13 +22,13 @@ static HANDLED: [(i32, Saved); 2] =
 /// one sees the end of every stack as well, and what the program wants done then, it knows.
 pub(super) fn install() {
     let present = signal::action(signal::SIGSEGV);
-    if !process::in_executable() && present.is_some_and(|action| action.is_marked()) {
+    if !process::in_executable() && present.is_some_and(|action| mark::is_on(&action)) {
         return;
     }
     for (number, before) in &HANDLED {
         before.set(&signal::action(*number).unwrap_or(Action::DEFAULT));
         // SAFETY: the handler is sound wherever a fault may strike.
-        unsafe { signal::install_marked(*number, on_fault) };
+        unsafe { mark::install(*number, on_fault) };
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod interpose;
 pub(crate) mod library;
 pub(crate) mod limits;
 pub(crate) mod lock;
+pub(crate) mod mark;
 pub(crate) mod membarrier;
 pub(crate) mod memory;
 pub(crate) mod output;

@@ -38,11 +38,6 @@ impl Action {
     /// The default action.
     pub(crate) const DEFAULT: Self =
         Self { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-
-    /// Whether it was installed by `install_marked`, of this copy of the crate or of another.
-    pub(crate) fn is_marked(&self) -> bool {
-        self.handler != libc::SIG_DFL && self.handler != libc::SIG_IGN && self.mask == MARK
-    }
 }
 
 /// An action that a signal handler can look up.
@@ -115,10 +110,6 @@ pub(crate) const SIGSEGV: i32 = libc::SIGSEGV;
 /// What a bad mapping brings, and on some processors a bad address too.
 pub(crate) const SIGBUS: i32 = libc::SIGBUS;
 
-/// What handlers of faults have blocked for no other purpose than to be known by it: a program, and
-/// each library that it loads, may have a copy of this crate, none of which sees another's symbols.
-const MARK: u64 = bit(41) | bit(47) | bit(53) | bit(59);
-
 /// The place of a signal in a mask.
 pub(crate) const fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
@@ -151,21 +142,12 @@ pub(crate) unsafe fn install(signal: i32, handler: Handler) -> bool {
     unsafe { install_with(signal, handler, 0) }
 }
 
-/// As `install`, in a way that other copies of this crate know. What marks it is blocked meanwhile:
-/// a handler that calls others restores the mask of what it interrupted first.
+/// As `install`, with the signals of `mask` blocked meanwhile.
 ///
 /// # Safety
 ///
 /// As `install`.
-pub(crate) unsafe fn install_marked(signal: i32, handler: Handler) -> bool {
-    // SAFETY: the caller's clause.
-    unsafe { install_with(signal, handler, MARK) }
-}
-
-/// # Safety
-///
-/// As `install`.
-unsafe fn install_with(signal: i32, handler: Handler, mask: u64) -> bool {
+pub(super) unsafe fn install_with(signal: i32, handler: Handler, mask: u64) -> bool {
     // SAFETY: zeroes are a valid action: the default one, with an empty mask.
     let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
     action.sa_sigaction = handler as usize;
@@ -305,20 +287,6 @@ mod tests {
         // SAFETY: what was in force.
         assert!(unsafe { set_action(signal, &before) });
         assert_eq!(action(signal).unwrap().handler, before.handler);
-    }
-
-    #[test]
-    fn copies_of_the_crate_know_each_other() {
-        let signal = libc::SIGXCPU; // As above.
-        // SAFETY: the handler does nothing.
-        assert!(unsafe { install(signal, nothing) });
-        assert!(!action(signal).unwrap().is_marked());
-        // SAFETY: as above.
-        assert!(unsafe { install_marked(signal, nothing) });
-        assert!(action(signal).unwrap().is_marked());
-        // SAFETY: the default action.
-        assert!(unsafe { set_action(signal, &Action::DEFAULT) });
-        assert!(!action(signal).unwrap().is_marked());
     }
 
     #[test]

@@ -14,6 +14,8 @@ const HANGS_AFTER: Duration = Duration::from_secs(60);
 pub(crate) enum End {
     Exit(i32, &'static [&'static str]),
     Abort(&'static [&'static str]),
+    /// By another signal, and without a word.
+    Killed(i32),
     /// With this status, and this somewhere on standard error.
     ExitSaying(i32, &'static str),
 }
@@ -41,6 +43,11 @@ pub(crate) fn without_core_dumps() {
 /// is meant for the crate.
 pub(crate) fn command(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FAILFAST_") {
+            command.env_remove(name);
+        }
+    }
     command.args(arguments).env("FAILFAST_REPORT", "fd:2").env("FAILFAST_BUDGET", "64MiB");
     // No deadline is looked at here; machines may be slow.
     command.env("FAILFAST_HOOK_TIMEOUT", "60s");
@@ -63,6 +70,7 @@ pub(crate) fn expect(mut command: Command, end: End) -> Result<(), String> {
     let is_right = match end {
         End::Exit(code, prefixes) => status.code() == Some(code) && is(prefixes),
         End::Abort(prefixes) => status.signal() == Some(libc::SIGABRT) && is(prefixes),
+        End::Killed(number) => status.signal() == Some(number) && is(&[]),
         End::ExitSaying(code, words) => status.code() == Some(code) && text.contains(words),
     };
     if is_right {
@@ -117,6 +125,16 @@ pub(crate) fn check_c_program(program: &Path, first: Option<&Path>) -> Result<()
     run(&["library_hook", "library_overflow_by_allocation"], main)?;
     run(&["library_hook", "overflow"], main)?;
     run(&["library_hook", "thread:library_overflow_by_allocation"], thread)?;
+    if first.is_some() {
+        // The program's threads are begun by the C library, and this one never allocates.
+        run(&["library_hook", "thread:overflow"], End::Killed(libc::SIGSEGV))?;
+    } else {
+        // Threads are guarded from their beginning, without a call into the library.
+        run(&["library_hook", "thread:overflow"], thread)?;
+        let mut wrong = command(program, &[]);
+        wrong.env("FAILFAST_BUDGET", "12Q");
+        expect(wrong, End::Exit(78, &["failfast: FAILFAST_BUDGET: `12Q` is not a size; "]))?;
+    }
     run(
         &["library_hook", "library_exceed_budget"],
         reported!("heap budget: cluster `root` asked ", "heap-budget", "library"),
