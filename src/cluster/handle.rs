@@ -199,8 +199,8 @@ impl Cluster {
     ///
     /// # Cost
     ///
-    /// A memory fence when the thread comes from the root, and another when it goes back. The first
-    /// time a thread enters a cluster it gets an account with it.
+    /// Some writes to words of the thread's own, no fence, no lock and no allocation. The first time
+    /// a thread enters a cluster it takes the ledger's lock, and gets an account with it.
     ///
     /// ```
     /// # use failfast_alloc::{Cluster, FailFast};
