@@ -26,6 +26,23 @@ use crate::terminate;
 /// assert_eq!(Cluster::current(), Cluster::root());
 /// # Ok::<(), failfast_alloc::Error>(())
 /// ```
+///
+/// It stays in its thread, and in the life of its handle:
+///
+/// ```compile_fail,E0277
+/// # let job = failfast_alloc::Cluster::root();
+/// let entered = job.enter();
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || drop(entered));
+/// });
+/// ```
+///
+/// ```compile_fail,E0505
+/// # let job = failfast_alloc::Cluster::root();
+/// let entered = job.enter();
+/// drop(job);
+/// drop(entered);
+/// ```
 #[derive(Debug)]
 #[must_use = "the thread leaves the cluster when this is dropped"]
 pub struct Entered<'a> {

@@ -3,6 +3,7 @@
 //! Layer 7.  Plane: control.
 
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::time::Duration;
 use std::thread::JoinHandle;
 
@@ -191,13 +192,15 @@ impl Cluster {
     }
 
     /// Has this thread be inside the cluster until the guard is dropped. Guards are dropped in the
-    /// reverse order of their making; another order ends the process. Prefer [`run`](Self::run),
-    /// and never hold a guard across an `.await`: there is [`scope`](Self::scope).
+    /// reverse order of their making; another order ends the process, as
+    /// [`fail_fast`](crate::fail_fast) does, and so does a lack of memory for the thread's account.
+    /// Prefer [`run`](Self::run), and never hold a guard across an `.await`: there is
+    /// [`scope`](Self::scope).
     ///
     /// # Cost
     ///
-    /// A memory fence when the thread comes from the root, and another when it goes back. The first
-    /// time a thread enters a cluster it gets an account with it.
+    /// Some writes to words of the thread's own, no fence, no lock and no allocation. The first time
+    /// a thread enters a cluster it takes the ledger's lock, and gets an account with it.
     ///
     /// ```
     /// # use failfast_alloc::{Cluster, FailFast};
@@ -213,11 +216,17 @@ impl Cluster {
         Entered::new(self)
     }
 
-    /// Starts a thread that runs `f` inside the cluster.
+    /// Starts a thread that runs `f` inside the cluster. What the standard library keeps for the
+    /// thread is of the cluster in which this is called. A thread that is to have a name or another
+    /// stack is made by [`std::thread::Builder`], with [`run`](Self::run) in its closure.
     ///
     /// # Errors
     ///
-    /// As [`std::thread::Builder::spawn`].
+    /// As [`std::thread::Builder::spawn`]; then `f` is dropped where this was called.
+    ///
+    /// # Panics
+    ///
+    /// What `f` does is the result of `join`, as ever.
     ///
     /// ```
     /// # use failfast_alloc::{Cluster, FailFast};
@@ -235,7 +244,12 @@ impl Cluster {
         std::thread::Builder::new().spawn(move || cluster.run(f))
     }
 
-    /// A future that is inside the cluster whenever it is polled, and when it is dropped.
+    /// A future that is inside the cluster whenever it is polled, and when it is dropped. What it
+    /// spawns is not, unless it is scoped too.
+    ///
+    /// # Cost
+    ///
+    /// That of [`run`](Self::run) for each poll. No allocation.
     ///
     /// ```
     /// # use failfast_alloc::{Cluster, FailFast};
@@ -415,7 +429,12 @@ impl Cluster {
     }
 
     /// Charges bytes that do not come through the allocator: a mapping, a buffer of a C library.
-    /// They are refunded when the charge is dropped.
+    /// They are refunded when the charge is dropped, by any thread. A charge may cross soft budgets
+    /// as an allocation may.
+    ///
+    /// # Cost
+    ///
+    /// Takes the ledger's lock; so does the refund. No allocation but for the error.
     ///
     /// # Errors
     ///
@@ -434,6 +453,10 @@ impl Cluster {
         ExternalCharge::new(self, bytes)
     }
 }
+
+/// A panic leaves the thread where it was before, and every account as exact as ever.
+impl UnwindSafe for Cluster {}
+impl RefUnwindSafe for Cluster {}
 
 impl Clone for Cluster {
     fn clone(&self) -> Self {

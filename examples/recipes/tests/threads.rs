@@ -73,3 +73,15 @@ fn a_request_that_may_fail() {
     assert!(fallible(|| bytes.try_reserve_exact(100_000)).is_err());
     assert_eq!(job.usage().live, 10_000);
 }
+
+/// What a process keeps from the first time on is of whoever was there: here, what symbols are
+/// looked up in. Have it made in the root if a panic inside must not cost a cluster anything.
+#[test]
+fn a_backtrace_keeps_what_it_looked_up() {
+    let show = || std::backtrace::Backtrace::force_capture().to_string().len();
+    let [first, second] = ["a", "b"].map(|name| Cluster::builder(name).build().unwrap());
+    assert!(first.run(show) > 0 && first.usage().live > 0);
+    assert!(second.run(show) > 0);
+    assert!(second.usage().live < first.usage().live);
+    println!("{} bytes, then {}", first.usage().live, second.usage().live);
+}

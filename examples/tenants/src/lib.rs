@@ -21,6 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use clap::Parser;
+use failfast_alloc::Cluster;
 use tokio::net::TcpListener;
 
 use crate::options::Options;
@@ -39,6 +40,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    // What a backtrace looks up is kept for ever, and no tenant should pay for it.
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| Cluster::root().run(|| tell(panic))));
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     // Each thread may have taken one step more when a soft budget is crossed.
     runtime.worker_threads(options.workers).max_blocking_threads(options.workers);
