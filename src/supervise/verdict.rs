@@ -229,8 +229,8 @@ impl Verdict {
         self.0.kills
     }
 
-    /// What our allocator said when the program had started. `None` for a program that does not have
-    /// it, has another version of the record, or has not got so far.
+    /// What our allocator said when the program had started. `None` for a program that does not
+    /// have it, has another version of the record, or has not got so far.
     #[must_use]
     pub fn attached(&self) -> Option<Attached> {
         self.0.record().attached().ok().flatten().map(Attached)
@@ -248,8 +248,8 @@ impl Verdict {
         self.0.start.as_ref()
     }
 
-    /// Whether something is on the record that our allocator does not write: the program has written
-    /// to memory that was not its own. Parts that are whole still count.
+    /// Whether something is on the record that our allocator does not write: the program has
+    /// written to memory that was not its own. Parts that are whole still count.
     #[must_use]
     pub fn is_record_damaged(&self) -> bool {
         self.0.record().is_damaged()
