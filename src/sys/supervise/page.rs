@@ -42,8 +42,9 @@ impl SharedPage {
         }
         let ino = file::stat(fd).map_err(|errno| io::Error::from_raw_os_error(errno.0))?.ino;
         for (place, value) in header.iter().enumerate() {
+            let to = at.cast::<u64>().wrapping_add(place);
             // SAFETY: within the mapping, which nobody else has yet.
-            unsafe { at.cast::<u64>().add(place).write(*value) };
+            unsafe { to.write(*value) };
         }
         let mapping = Mapping { base: at.expose_provenance(), len };
         Ok(Self { file: Some(file), mapping, ino })

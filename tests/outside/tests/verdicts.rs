@@ -184,6 +184,16 @@ fn the_record_is_for_one_process() {
     assert!(spawns.attached().is_some() && spawns.death().is_none());
 }
 
+/// A forked child does not write its parent's record.
+#[test]
+fn a_forked_child_dies_its_own_death() {
+    let mut command = dies("forks");
+    command.budget(Limit::mib(2));
+    let verdict = verdict(command);
+    assert_eq!(verdict.reason(), Reason::Exit(9), "{verdict}");
+    assert!(verdict.attached().is_some() && verdict.death().is_none());
+}
+
 #[test]
 fn kernel_oom_kill() {
     let mut command = dies("touch");
