@@ -11,7 +11,7 @@ use std::time::Duration;
 use std::{io, process};
 
 use crate::config::{self, AbortMode, Limit, Mode};
-use crate::record::{Address, PAGE_BYTES, PID_OFFSET, header};
+use crate::record::{Address, PID_OFFSET, header};
 use crate::sys::supervise::{Setup, SharedPage, is_waitable, open_process, own_oom_score};
 
 use super::error::StartError;
@@ -296,7 +296,7 @@ impl Command {
         let group = self.group().map_err(failed("a control group cannot be made"))?;
         let parent = open_process(process::id()).map_err(failed("pidfd_open"))?;
         let nonce = nonce();
-        let mut page = SharedPage::new(PAGE_BYTES, &header(nonce)).map_err(failed("the record"))?;
+        let page = SharedPage::new(&header(nonce)).map_err(failed("the record"))?;
         let running = Running::prepare(nonce);
         let address = Address { fd: page.fd(), ino: page.ino(), nonce };
         self.inner.env("FAILFAST_RECORD", address.to_string());
@@ -304,7 +304,6 @@ impl Command {
         self.setup.set(parent.as_raw_fd(), (page.fd(), PID_OFFSET), procs);
         self.setup.set_oom_score(self.oom_score());
         let mut child = spawner::spawn(&mut self.inner, self.in_namespace).map_err(failed(""))?;
-        page.close();
         let process = open_process(child.id()).map_err(|error| {
             // It was us who made it; so is its number, until it is waited for.
             let _ = (child.kill(), child.wait());

@@ -118,7 +118,8 @@ pub struct Verdict(Arc<Facts>);
 /// All of it.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) words: Words,
+    /// Apart, and zero, so that it is no memory in use before there is a verdict.
+    pub(super) words: Box<Words>,
     nonce: u64,
     pid: u32,
     end: Option<End>,
@@ -130,12 +131,13 @@ pub(super) struct Facts {
 impl Facts {
     /// None yet.
     pub(super) fn new(nonce: u64) -> Self {
-        let words = [0; PAGE_WORDS];
+        let words = vec![0; PAGE_WORDS].into_boxed_slice();
+        let words = words.try_into().unwrap_or_else(|_| Box::new([0; PAGE_WORDS]));
         Self { words, nonce, pid: 0, end: None, kills: 0, reason: Reason::Unknown, start: None }
     }
 
     fn record(&self) -> Record<'_> {
-        Record { words: &self.words, nonce: self.nonce }
+        Record { words: &*self.words, nonce: self.nonce }
     }
 
     /// Notes how it ended, and judges.

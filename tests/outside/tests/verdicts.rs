@@ -142,7 +142,18 @@ fn hooks() {
     ] {
         let mut command = dies(&format!("hook:{how}"));
         command.budget(Limit::mib(2)).hook_timeout(Duration::from_millis(300));
-        let verdict = verdict(command);
+        let mut verdict = self::verdict(command);
+        for _ in 0..if how == "hangs" { 20 } else { 0 } {
+            let death = verdict.death().unwrap();
+            if death.hook() == hook {
+                break;
+            }
+            // Nobody had the time to hold to the deadline on a busy machine: the kernel's timer did.
+            assert_eq!((death.hook(), verdict.signal()), (Hook::Unfinished, Some(9)));
+            let mut command = dies("hook:hangs");
+            command.budget(Limit::mib(2)).hook_timeout(Duration::from_millis(300));
+            verdict = self::verdict(command);
+        }
         failed(&verdict, Cause::HeapBudget, hook, Halt::Proven);
         assert_eq!(verdict.signal(), signal, "{how}");
         let death = verdict.death().unwrap();
