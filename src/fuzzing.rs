@@ -14,6 +14,7 @@ use crate::config::{
 };
 
 pub use crate::ledger::oracle::play;
+pub use crate::record::fuzz::damaged_record;
 pub use crate::report::fuzz::report_roundtrip;
 
 fn letter(wrong: Wrong) -> char {

@@ -32,6 +32,8 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 mod address;
 mod figures;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 #[cfg(any(feature = "supervise", fuzzing, test))]
 pub(crate) mod read;
 mod sum;

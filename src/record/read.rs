@@ -9,16 +9,21 @@ use crate::report::{
     Failure, FoundBy, Halt, HookOutcome, JSON_BYTES_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX,
     StackKind, StackSpan, THREAD_BYTES_MAX, Threads, Timestamp,
 };
+#[cfg(any(fuzzing, test))]
 use crate::sync::Ordering::*;
 
+#[cfg(any(fuzzing, test))]
+use super::Page;
 use super::sum::Sum;
 use super::write::Start;
-use super::{CAUSES, CLAIMED, EndedBy, PAGE_WORDS, Page, Section};
+use super::{CAUSES, CLAIMED, EndedBy, PAGE_WORDS, Section};
 
 /// A copy of the page.
 pub(crate) type Words = [u64; PAGE_WORDS];
 
-/// Copies the page. Sections that are committed are copied whole.
+/// Copies the page. Sections that are committed are copied whole. (A supervisor reads the page's
+/// file, once nobody writes any more.)
+#[cfg(any(fuzzing, test))]
 pub(crate) fn copy(page: &Page, to: &mut Words) {
     // ORDER: Acquire, all, with the Release of `Page::write`: a commit word comes before its
     // payload, so a payload is at least as new as the commit word in front of it.

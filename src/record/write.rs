@@ -75,7 +75,8 @@ impl Page {
         fill(&mut payload);
         // The page was all zero.
         let sum = payload.sum.zeroes(payload.rest.len());
-        // ORDER: Release, with the Acquire of `read::copy`: who sees it sees the payload.
+        // ORDER: Release, with the Acquire of `read::copy`, and with the end of the process: who
+        // sees it sees the payload.
         commit.store(section.commit(sum.finish()), Release);
         true
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use std::{io, process};
 
 use crate::config::{self, AbortMode, Limit, Mode};
-use crate::record::{Address, PAGE_BYTES, PID_OFFSET, header};
+use crate::record::{Address, PID_OFFSET, header};
 use crate::sys::supervise::{Setup, SharedPage, is_waitable, open_process, own_oom_score};
 
 use super::error::StartError;
@@ -234,9 +234,9 @@ impl Command {
         self.env("FAILFAST_MODE", mode)
     }
 
-    /// Sets what is asked of the kernel's out-of-memory killer: -1000, never, to 1000, first. Unless
-    /// set: 500 more than our own, so that the child goes before us. What the kernel does not allow
-    /// stays as it was.
+    /// Sets what is asked of the kernel's out-of-memory killer: -1000, never, to 1000, first.
+    /// Unless set: 500 more than our own, so that the child goes before us. What the kernel does
+    /// not allow stays as it was.
     pub fn oom_score_adj(&mut self, score: i32) -> &mut Self {
         self.oom_score = Some(score.clamp(-1000, 1000));
         self
@@ -256,17 +256,17 @@ impl Command {
         self
     }
 
-    /// Lets processes that the child has started, and not waited for, outlive it. Otherwise those in
-    /// its control group, if it has one, are killed when it has ended.
+    /// Lets processes that the child has started, and not waited for, outlive it. Otherwise those
+    /// in its control group, if it has one, are killed when it has ended.
     pub fn keep_descendants(&mut self, keep: bool) -> &mut Self {
         self.keeps_descendants = keep;
         self
     }
 
-    /// Makes the program the first process of a process namespace of its own, so that the kernel ends
-    /// all that it has started when it ends. It is pid 1 there, which no signal of its own ends: if it
-    /// fails it exits with 134, and the record says why. Needs the right to make namespaces
-    /// (CAP_SYS_ADMIN); it is an error otherwise.
+    /// Makes the program the first process of a process namespace of its own, so that the kernel
+    /// ends all that it has started when it ends. It is pid 1 there, which no signal of its own
+    /// ends: if it fails it exits with 134, and the record says why. Needs the right to make
+    /// namespaces (CAP_SYS_ADMIN); it is an error otherwise.
     pub fn pid_namespace(&mut self, own: bool) -> &mut Self {
         self.in_namespace = own;
         self
@@ -279,8 +279,8 @@ impl Command {
     /// # Errors
     ///
     /// If it could not be started: it is not there or may not be executed; a value that was set
-    /// cannot be meant; the kernel has no room for a process, or is older than Linux 5.4; SIGCHLD is
-    /// ignored, so that the kernel would throw away how children end.
+    /// cannot be meant; the kernel has no room for a process, or is older than Linux 5.4; SIGCHLD
+    /// is ignored, so that the kernel would throw away how children end.
     pub fn spawn(&mut self) -> Result<Running, StartError> {
         if let Some((what, value)) = &self.wrong {
             return Err(StartError::invalid(&self.program, what, value.clone()));
@@ -296,7 +296,7 @@ impl Command {
         let group = self.group().map_err(failed("a control group cannot be made"))?;
         let parent = open_process(process::id()).map_err(failed("pidfd_open"))?;
         let nonce = nonce();
-        let mut page = SharedPage::new(PAGE_BYTES, &header(nonce)).map_err(failed("the record"))?;
+        let page = SharedPage::new(&header(nonce)).map_err(failed("the record"))?;
         let running = Running::prepare(nonce);
         let address = Address { fd: page.fd(), ino: page.ino(), nonce };
         self.inner.env("FAILFAST_RECORD", address.to_string());
@@ -304,7 +304,6 @@ impl Command {
         self.setup.set(parent.as_raw_fd(), (page.fd(), PID_OFFSET), procs);
         self.setup.set_oom_score(self.oom_score());
         let mut child = spawner::spawn(&mut self.inner, self.in_namespace).map_err(failed(""))?;
-        page.close();
         let process = open_process(child.id()).map_err(|error| {
             // It was us who made it; so is its number, until it is waited for.
             let _ = (child.kill(), child.wait());

@@ -27,8 +27,8 @@ pub enum Hook {
     Ran,
     /// It was stopped at the deadline.
     TimedOut,
-    /// It has failed: `panic`, `abort`, `exit`, `reserve` (it needed more), `overflow`, `thread` (it
-    /// had started one), `signal SIGSEGV`…
+    /// It has failed: `panic`, `abort`, `exit`, `reserve` (it needed more), `overflow`, `thread`
+    /// (it had started one), `signal SIGSEGV`…
     Crashed(&'static str),
     /// It was not run: other threads were not shown to have stopped, or nobody was there to hold to
     /// the deadline.
@@ -123,8 +123,8 @@ impl<'a> Death<'a> {
         self.elected.tid
     }
 
-    /// Whether the figures are there. If the process was ended by somebody else at the moment when it
-    /// failed they are not, and each of them is zero, empty or `None`.
+    /// Whether the figures are there. If the process was ended by somebody else at the moment when
+    /// it failed they are not, and each of them is zero, empty or `None`.
     #[must_use]
     pub fn has_figures(&self) -> bool {
         self.figures.is_some()
@@ -202,8 +202,8 @@ impl<'a> Death<'a> {
         self.figures.and_then(|figures| figures.stack)
     }
 
-    /// The report, as one line of JSON, if the process got so far (`docs/report-schema.md`). What it
-    /// says of the hook is what was known before its turn; [`hook`](Self::hook) has the rest.
+    /// The report, as one line of JSON, if the process got so far (`docs/report-schema.md`). What
+    /// it says of the hook is what was known before its turn; [`hook`](Self::hook) has the rest.
     #[must_use]
     pub fn report_json(&self) -> Option<&'a str> {
         self.record.report().ok().flatten().map(str::trim_end)

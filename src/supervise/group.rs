@@ -76,11 +76,11 @@ impl Group {
     /// The same, for a member that SIGKILL has ended: the count may come a little later than the
     /// death.
     pub(super) fn kills_soon(&self) -> u64 {
-        for _ in 0..4 {
+        for _ in 0..3 {
             if let Some(kills @ 1..) = self.kills() {
                 return kills;
             }
-            pause(Duration::from_micros(500));
+            pause(Duration::from_micros(100));
         }
         0
     }

@@ -5,11 +5,10 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
-use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::record::{self, read::copy};
+use crate::record::PAGE_WORDS;
 use crate::sys::supervise::{End, Polled, SharedPage, poll, send, take_end};
 
 use super::group::Group;
@@ -137,12 +136,12 @@ impl Running {
             Some(group) => group.kills().unwrap_or(0),
             None => 0,
         };
-        let page = ptr::with_exposed_provenance::<record::Page>(self.page.base());
-        // SAFETY: mapped for as long as `self.page` is there, and all of it atomic.
-        let page = unsafe { &*page };
         // Nobody has a copy of it before there is a verdict.
         if let Some(facts) = Arc::get_mut(&mut self.facts) {
-            copy(page, &mut facts.words);
+            if self.page.read(&mut facts.words).is_err() {
+                // Not what nobody has written: what cannot be known.
+                *facts.words = [u64::MAX; PAGE_WORDS];
+            }
             facts.settle(self.pid, end, kills);
         }
         self.is_over = true;

@@ -9,8 +9,8 @@ use crate::cause::Cause;
 use super::death::{Death, Halt, Hook};
 use super::verdict::{Reason, Verdict};
 
-/// `heap budget: cluster root asked for 1048576 bytes with 66584576 of 67108864 live (thread main, pid
-/// 4711); hook ran`, on one line.
+/// `heap budget: cluster root asked for 1048576 bytes with 66584576 of 67108864 live (thread main,
+/// pid 4711); hook ran`, on one line.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(error) = self.start_error() {

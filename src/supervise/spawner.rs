@@ -49,10 +49,11 @@ fn inbox() -> io::Result<mpsc::Sender<Job>> {
 ///
 /// `in_namespace` makes it the first process of a process namespace of its own.
 pub(super) fn spawn(command: &mut Command, in_namespace: bool) -> io::Result<Child> {
+    let inbox = inbox()?;
     let (done, answer) = mpsc::channel();
     let lost = || io::Error::other("the thread that starts programs has ended");
     let job = Job { command: std::mem::replace(command, Command::new("")), in_namespace, done };
-    if let Err(mpsc::SendError(job)) = inbox().and_then(|inbox| Ok(inbox.send(job)))? {
+    if let Err(mpsc::SendError(job)) = inbox.send(job) {
         *command = job.command;
         return Err(lost());
     }

@@ -139,8 +139,8 @@ impl Supervisor {
         self.remote.clone()
     }
 
-    /// Runs all children, and those that end again by the policy, until none is left. `tell` is told
-    /// what happens.
+    /// Runs all children, and those that end again by the policy, until none is left. `tell` is
+    /// told what happens.
     ///
     /// # Errors
     ///

@@ -118,7 +118,8 @@ pub struct Verdict(Arc<Facts>);
 /// All of it.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) words: Words,
+    /// Apart, and zero, so that it is no memory in use before there is a verdict.
+    pub(super) words: Box<Words>,
     nonce: u64,
     pid: u32,
     end: Option<End>,
@@ -130,12 +131,13 @@ pub(super) struct Facts {
 impl Facts {
     /// None yet.
     pub(super) fn new(nonce: u64) -> Self {
-        let words = [0; PAGE_WORDS];
+        let words = vec![0; PAGE_WORDS].into_boxed_slice();
+        let words = words.try_into().unwrap_or_else(|_| Box::new([0; PAGE_WORDS]));
         Self { words, nonce, pid: 0, end: None, kills: 0, reason: Reason::Unknown, start: None }
     }
 
     fn record(&self) -> Record<'_> {
-        Record { words: &self.words, nonce: self.nonce }
+        Record { words: &*self.words, nonce: self.nonce }
     }
 
     /// Notes how it ended, and judges.
@@ -229,8 +231,8 @@ impl Verdict {
         self.0.kills
     }
 
-    /// What our allocator said when the program had started. `None` for a program that does not have
-    /// it, has another version of the record, or has not got so far.
+    /// What our allocator said when the program had started. `None` for a program that does not
+    /// have it, has another version of the record, or has not got so far.
     #[must_use]
     pub fn attached(&self) -> Option<Attached> {
         self.0.record().attached().ok().flatten().map(Attached)
@@ -248,8 +250,8 @@ impl Verdict {
         self.0.start.as_ref()
     }
 
-    /// Whether something is on the record that our allocator does not write: the program has written
-    /// to memory that was not its own. Parts that are whole still count.
+    /// Whether something is on the record that our allocator does not write: the program has
+    /// written to memory that was not its own. Parts that are whole still count.
     #[must_use]
     pub fn is_record_damaged(&self) -> bool {
         self.0.record().is_damaged()

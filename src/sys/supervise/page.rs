@@ -2,56 +2,49 @@
 //!
 //! Layer 1.  Plane: control.
 //!
-//! A file in memory, sealed so that nobody can cut it short: that would be SIGBUS for the other.
+//! A file in memory, sealed so that nobody can cut it short: that would be SIGBUS for the child,
+//! which maps it. We read it once, when the child has ended, and need no mapping.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::ptr;
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
-use super::super::file;
-use super::super::memory::Mapping;
+/// How many bytes there are: whole pages.
+const BYTES: usize = 8192;
 
-/// The memory, and its file.
+/// The memory.
 #[derive(Debug)]
 pub(crate) struct SharedPage {
-    file: Option<OwnedFd>,
-    mapping: Mapping,
+    file: File,
     ino: u64,
 }
 
 impl SharedPage {
-    /// `len` bytes, which are whole pages: `header`, then zeroes.
-    pub(crate) fn new(len: usize, header: &[u64]) -> io::Result<Self> {
+    /// `header`, then zeroes. The memory is there from now on, and not only once it is written to.
+    pub(crate) fn new(header: &[u64; 3]) -> io::Result<Self> {
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         // SAFETY: a C string, and flags.
         let fd = check(unsafe { libc::memfd_create(c"failfast-record".as_ptr(), flags) })?;
         // SAFETY: just opened, and nobody else's.
-        let file = unsafe { OwnedFd::from_raw_fd(fd) };
-        let bytes = libc::off_t::try_from(len).map_err(io::Error::other)?;
-        // SAFETY: numbers only.
-        check(unsafe { libc::ftruncate(fd, bytes) })?;
+        let file = unsafe { File::from_raw_fd(fd) };
+        file.write_all_at(&[0; BYTES], 0)?;
+        file.write_all_at(header.map(u64::to_ne_bytes).as_flattened(), 0)?;
         let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
         // SAFETY: numbers only.
         check(unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) })?;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
-        // SAFETY: a new mapping where the kernel likes; nothing that exists is touched.
-        let at = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, fd, 0) };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let ino = file::stat(fd).map_err(|errno| io::Error::from_raw_os_error(errno.0))?.ino;
-        for (place, value) in header.iter().enumerate() {
-            // SAFETY: within the mapping, which nobody else has yet.
-            unsafe { at.cast::<u64>().add(place).write(*value) };
-        }
-        let mapping = Mapping { base: at.expose_provenance(), len };
-        Ok(Self { file: Some(file), mapping, ino })
+        let ino = file.metadata()?.ino();
+        Ok(Self { file, ino })
     }
 
-    /// Where it is; for as long as `self` is there.
-    pub(crate) fn base(&self) -> usize {
-        self.mapping.base
+    /// Copies it. Allocates nothing.
+    pub(crate) fn read(&self, to: &mut [u64; BYTES / 8]) -> io::Result<()> {
+        let mut bytes = [0; BYTES];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        for (to, from) in to.iter_mut().zip(bytes.as_chunks().0) {
+            *to = u64::from_ne_bytes(*from);
+        }
+        Ok(())
     }
 
     /// Its file's inode.
@@ -59,22 +52,9 @@ impl SharedPage {
         self.ino
     }
 
-    /// Its file's descriptor, or -1 once that was closed.
+    /// Its file's descriptor.
     pub(crate) fn fd(&self) -> i32 {
-        self.file.as_ref().map_or(-1, |file| file.as_raw_fd())
-    }
-
-    /// Closes the file. The memory stays.
-    pub(crate) fn close(&mut self) {
-        self.file = None;
-    }
-}
-
-impl Drop for SharedPage {
-    fn drop(&mut self) {
-        let at = ptr::with_exposed_provenance_mut(self.mapping.base);
-        // SAFETY: mapped by `new`; who got `base` knows for how long.
-        unsafe { libc::munmap(at, self.mapping.len) };
+        self.file.as_raw_fd()
     }
 }
 

@@ -32,6 +32,7 @@ fn main() {
         "busy" => busy(),
         "touch" => touch(),
         "spawns" => spawns(),
+        "forks" => forks(),
         _ => panic!("no such way to die: {how}"),
     }
 }
@@ -128,6 +129,20 @@ fn unproven() {
     });
     wait.recv().unwrap();
     with_hook("ran")
+}
+
+/// Forks; the child fails, and the parent goes on.
+fn forks() {
+    // SAFETY: there is one thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        over_budget();
+    }
+    let mut status = 0;
+    // SAFETY: the result is writable.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT);
+    std::process::exit(9);
 }
 
 /// Runs itself, which fails; and goes on.
