@@ -122,17 +122,24 @@ fn end(block: &'static Block) {
     if block.handles.load(Relaxed) != 0 || block.life() != Life::Open {
         return;
     }
-    let me = record();
-    if !is_only(block, me) || !close(block) {
-        block.set_life(Life::Ended);
-        block.next.set(ENDED.get());
-        ENDED.set(block.id() as isize);
-        ENDED_LEN.add(1);
+    if block.is_listed.get() != 0 {
+        block.set_life(Life::Ended); // It had got a handle again, and stands there still.
+    } else if !is_only(block, record()) || !close(block) {
+        list(block);
     }
     // Those that go at once count too: others may wait for this.
     if ENDED.get() != 0 && ENDED_NEW.add(1) >= BATCH.max(ENDED_LEN.get() / 2) {
         settle_ended();
     }
+}
+
+/// Puts a cluster on the list of those that have ended. Lock.
+fn list(block: &'static Block) {
+    block.set_life(Life::Ended);
+    block.is_listed.set(1);
+    block.next.set(ENDED.get());
+    ENDED.set(block.id() as isize);
+    ENDED_LEN.add(1);
 }
 
 /// Whether all seats in a cluster are of this thread. Lock.
@@ -181,12 +188,11 @@ fn settle_ended() {
         ENDED.set(0);
         ENDED_LEN.set(0);
         for block in from(first) {
+            block.is_listed.set(0);
             if block.life() == Life::Ended && close(block) {
                 closed += 1;
             } else if block.life() == Life::Ended {
-                block.next.set(ENDED.get());
-                ENDED.set(block.id() as isize);
-                ENDED_LEN.add(1);
+                list(block);
             }
         }
         if closed == 0 || ENDED.get() == 0 {

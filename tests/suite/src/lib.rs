@@ -20,6 +20,7 @@ mod methods;
 mod signals;
 mod start;
 mod stress;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -80,6 +81,7 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
             kernel::SCENARIOS,
             deaths::SCENARIOS,
             clusters::SCENARIOS,
+            tree::SCENARIOS,
             start::SCENARIOS,
             #[cfg(not(feature = "portable"))]
             signals::SCENARIOS,
