@@ -44,6 +44,9 @@ pub(crate) struct Block {
     pub(super) visitors: AtomicUsize,
     /// The next one that has ended, or that is free. Lock.
     pub(super) next: Guarded,
+    /// Whether it is on the list of those that have ended: one that a thread is still in may have
+    /// got a handle again since. Lock.
+    pub(super) is_listed: Guarded,
     /// Where it is in its life: see [`Life`]. Lock.
     life: Guarded,
     /// Non-zero while it is on the list of those that have ended: also if somebody got a handle

@@ -99,7 +99,7 @@ pub(crate) fn retain(block: &'static Block) {
             Err(now) => handles = now,
         }
     }
-    // It has ended, but a cluster is still part of it, or a thread in it whose guard was forgotten.
+    // It has ended, while a thread is still in it whose guard was forgotten.
     LEDGER.machine().locked(|| {
         // ORDER: Relaxed. Under the lock only we raise it from zero.
         block.handles.fetch_add(1, Relaxed);
@@ -122,13 +122,10 @@ fn end(block: &'static Block) {
     if block.handles.load(Relaxed) != 0 || block.life() != Life::Open {
         return;
     }
-    // On the list it has but one place, and only `settle_ended` takes it off.
-    let goes_at_once = block.is_listed.get() == 0 && is_only(block, record()) && close(block);
-    if !goes_at_once {
-        block.set_life(Life::Ended);
-        if block.is_listed.get() == 0 {
-            list(block);
-        }
+    if block.is_listed.get() != 0 {
+        block.set_life(Life::Ended); // It had got a handle again, and stands there still.
+    } else if !is_only(block, record()) || !close(block) {
+        list(block);
     }
     // Those that go at once count too: others may wait for this.
     if ENDED.get() != 0 && ENDED_NEW.add(1) >= BATCH.max(ENDED_LEN.get() / 2) {
@@ -137,7 +134,8 @@ fn end(block: &'static Block) {
 }
 
 /// Puts a cluster on the list of those that have ended. Lock.
-fn list(block: &Block) {
+fn list(block: &'static Block) {
+    block.set_life(Life::Ended);
     block.is_listed.set(1);
     block.next.set(ENDED.get());
     ENDED.set(block.id() as isize);
@@ -190,7 +188,6 @@ fn settle_ended() {
         ENDED.set(0);
         ENDED_LEN.set(0);
         for block in from(first) {
-            // One to which somebody has a handle again comes back when that is dropped.
             block.is_listed.set(0);
             if block.life() == Life::Ended && close(block) {
                 closed += 1;

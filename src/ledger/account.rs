@@ -11,6 +11,9 @@ use core::ptr;
 use super::slot::{List, Slot};
 use crate::sync::Guarded;
 
+/// What `crossed` is while a request is looked at that crosses the soft budget if it is granted.
+const TRIED: isize = 2;
+
 /// No budget.
 pub(crate) const UNLIMITED: isize = isize::MAX;
 
@@ -182,14 +185,28 @@ impl Account {
         self.crossed.get() != 0
     }
 
-    /// Notes that live bytes cross the soft budget, if it is that which lacks room for `need`, and
-    /// not the budget. Lock.
-    pub(super) fn cross(&self, need: isize) -> bool {
-        let by_soft = !self.has_crossed() && self.budget() - self.leased() >= need;
+    /// Takes the soft budget out of the way of a request, if it is that which lacks room for it, and
+    /// not the budget: for as long as it is not known whether the request is granted. Lock.
+    pub(super) fn try_crossing(&self) -> bool {
+        let by_soft = !self.has_crossed() && self.soft() < self.budget();
         if by_soft {
-            self.crossed.set(1);
+            self.crossed.set(TRIED);
         }
         by_soft
+    }
+
+    /// Now it is known. Whether that was a crossing. Lock.
+    pub(super) fn end_crossing(&self, granted: bool) -> bool {
+        let tried = self.crossed.get() == TRIED;
+        if tried {
+            self.crossed.set(if granted { 1 } else { 0 });
+        }
+        tried && granted
+    }
+
+    /// Notes that more is live than the soft budget. Lock.
+    pub(super) fn cross(&self) {
+        self.crossed.set(1);
     }
 
     /// What may be leased before the ledger has to look closer.
@@ -231,7 +248,8 @@ impl Account {
                 account.note_peak();
             }
             let leased = account.leased.add(delta);
-            if leased < account.soft() - account.soft() / 8 {
+            // Not while it is tried: the request for which room is made would try over and over.
+            if account.crossed.get() == 1 && leased < account.soft() - account.soft() / 8 {
                 account.crossed.set(0);
             }
             debug_assert!(leased <= account.budget(), "L1: {leased} > {}", account.budget());

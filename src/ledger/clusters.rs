@@ -75,7 +75,8 @@ impl<M: Machine> Ledger<M> {
             if account.leased() > bytes - bytes / 8 {
                 self.gather(account);
             }
-            if account.leased() > bytes && account.cross(0) {
+            if account.leased() > bytes {
+                account.cross();
                 self.machine.crossed();
             }
         });

@@ -33,15 +33,20 @@ impl<M: Machine> Ledger<M> {
         need: isize,
         own: isize,
     ) -> Result<(), Refusal> {
-        while account.room() < need {
-            let Err(refusal) = self.recall(me, account, need, own) else { break };
-            let is_crossed = refusal.account().is_some_and(|short| short.cross(need));
-            if !is_crossed {
-                return Err(refusal);
+        let result = loop {
+            if account.room() >= need {
+                break Ok(());
             }
+            let Err(refusal) = self.recall(me, account, need, own) else { break Ok(()) };
+            if !refusal.account().is_some_and(Account::try_crossing) {
+                break Err(refusal);
+            }
+        };
+        let ended = account.upward().filter(|a| a.end_crossing(result.is_ok()));
+        if ended.count() != 0 {
             self.machine.crossed();
         }
-        Ok(())
+        result
     }
 
     /// The same, once: up to the first soft budget or budget that lacks room.

@@ -42,6 +42,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     plain("a_budget_below_what_is_live_changes_nothing", set_budget),
     plain("external_bytes_are_charged", external),
     plain("soft_budgets_are_crossed_exactly", soft),
+    plain("one_request_crosses_from_far_below", crosses_at_once),
+    plain("a_soft_budget_refuses_nothing", soft_refuses_nothing),
     plain("a_crossing_wakes", wakes),
     plain("a_limited_future_ends", limited),
     plain("futures_that_wait_leave_nothing", waits_leave_nothing),
@@ -657,6 +659,56 @@ fn soft() {
     assert!(!job.over_soft_budget());
     job.set_soft_budget(Limit::Unlimited).unwrap();
     assert!(!job.over_soft_budget());
+}
+
+/// One request goes from far below a soft budget to far above it, while others have accounts.
+fn crosses_at_once() {
+    let job = Cluster::builder("job").soft_budget(Limit::bytes(50_000)).build().unwrap();
+    let all_here = &Barrier::new(2);
+    thread::scope(|scope| {
+        let other = &job;
+        scope.spawn(move || {
+            let block = other.run(|| Block::new(100, 8));
+            all_here.wait();
+            all_here.wait();
+            drop(block);
+        });
+        all_here.wait();
+        for _ in 0..3 {
+            let block = job.run(|| Block::new(60_000, 8));
+            assert!(job.over_soft_budget());
+            drop(block);
+            assert!(!job.over_soft_budget());
+        }
+        all_here.wait();
+    });
+    assert_eq!(live(&job), 0);
+}
+
+/// A request that fits in the budget, once others' credit is recalled, is not refused because it is
+/// the soft budget that lacks room first; and one that does not fit crosses nothing.
+fn soft_refuses_nothing() {
+    let job = cluster("job", 50_000);
+    job.set_soft_budget(Limit::bytes(25_000)).unwrap();
+    let all_here = &Barrier::new(2);
+    thread::scope(|scope| {
+        let other = &job;
+        scope.spawn(move || {
+            let block = other.run(|| Block::new(100, 8));
+            all_here.wait();
+            all_here.wait();
+            drop(block);
+        });
+        all_here.wait();
+        let mut list: Vec<u8> = Vec::new();
+        assert!(job.run(|| fallible(|| list.try_reserve_exact(49_901))).is_err());
+        assert!(!job.over_soft_budget());
+        assert!(job.run(|| fallible(|| list.try_reserve_exact(49_900))).is_ok());
+        assert!(job.over_soft_budget());
+        drop(list);
+        all_here.wait();
+    });
+    assert_eq!(live(&job), 0);
 }
 
 /// Counts how often it is woken, and wakes a thread.

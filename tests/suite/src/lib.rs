@@ -21,6 +21,7 @@ mod methods;
 mod signals;
 mod start;
 mod stress;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -92,6 +93,7 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
             deaths::SCENARIOS,
             clusters::SCENARIOS,
             hostile::SCENARIOS,
+            tree::SCENARIOS,
             start::SCENARIOS,
             #[cfg(not(feature = "portable"))]
             signals::SCENARIOS,
