@@ -324,7 +324,11 @@ fn killed_it_takes_the_program_along() {
 }
 
 /// Is killed twice, then exits with 5.
-const THIRD_TIME_LUCKY: &str = "n=$(cat times 2>/dev/null || echo 0); echo $((n + 1)) > times; [ $n -lt 2 ] && kill -9 $$; exit 5";
+const THIRD_TIME_LUCKY: &str = "\
+n=$(cat times 2>/dev/null || echo 0)
+echo $((n + 1)) > times
+[ $n -lt 2 ] && kill -9 $$
+exit 5";
 
 fn started_again_until_it_is_well() {
     let folder = Folder::new();
