@@ -248,6 +248,13 @@ impl Telling {
     }
 }
 
+/// A test that fails leaves nobody behind.
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let _ = self.supervisor.kill();
+    }
+}
+
 fn signals_pass_through_once() {
     use Signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
     let mut program = Telling::start(run_child("signals", &[]));
@@ -259,8 +266,7 @@ fn signals_pass_through_once() {
     assert_eq!(program.end(), Some(7));
 }
 
-/// Ctrl-C goes to all of the foreground, so it must not be sent on as well. The terminal writes `^C`
-/// for each that it makes; a line without it is one that was sent on.
+/// Ctrl-C goes to all of the foreground, so it must not be sent on as well.
 fn the_terminal_s_signals_come_once() {
     if !crate::surface::has_script() {
         return;
@@ -272,17 +278,15 @@ fn the_terminal_s_signals_come_once() {
         .collect();
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command"]);
-    script.arg(format!("exec {}", words.join(" "))).arg("/dev/null");
+    script.arg(format!("stty -echo noflsh; exec {}", words.join(" "))).arg("/dev/null");
     script.env(CHILD, "signals").env("SHELL", "/bin/sh").stdin(Stdio::piped());
     let mut program = Telling::start(script);
     let mut keyboard = program.supervisor.stdin.take().unwrap();
     for _ in 0..50 {
         keyboard.write_all(b"\x03").unwrap();
-        let echoed = program.next();
-        // One that came twice, at some time before, would be read in place of the next.
-        assert!(echoed.contains("^C"), "{echoed}: it came twice");
-        assert!(echoed.ends_with("SIGINT"), "{echoed}");
+        assert_eq!(program.next(), "SIGINT");
     }
+    // If one had come twice there would be one more to read.
     program.send(Signal::SIGUSR1);
     assert_eq!(program.next(), "SIGUSR1");
     assert_eq!(program.end(), Some(7));
