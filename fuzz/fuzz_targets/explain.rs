@@ -1,7 +1,11 @@
 //! Whatever a report looks like, explaining it ends, and what it says is text: no control
 //! characters but the ends of lines, and those that set colours.
 #![no_main]
-#![allow(dead_code, unused_imports, reason = "of the program's modules only those that read reports are in use")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "of the program's modules only those that read reports are in use"
+)]
 
 #[path = "../../src/bin/failfast/exit.rs"]
 mod exit;

@@ -44,14 +44,11 @@ pub(crate) struct Block {
     pub(super) visitors: AtomicUsize,
     /// The next one that has ended, or that is free. Lock.
     pub(super) next: Guarded,
-    /// Whether it is on the list of those that have ended: one that a thread is still in may have
-    /// got a handle again since. Lock.
+    /// Whether it is on the list of those that have ended: one that has a child, or that a
+    /// thread is still in, may have got a handle again since. Lock.
     pub(super) is_listed: Guarded,
     /// Where it is in its life: see [`Life`]. Lock.
     life: Guarded,
-    /// Non-zero while it is on the list of those that have ended: also if somebody got a handle
-    /// since, by a child or from within. Lock.
-    pub(super) is_listed: Guarded,
     /// The budget as it was set; `account` has none once it was exceeded and only observed.
     budget_set: Guarded,
     /// Whether it was said that the budget is exceeded, and only observed.

@@ -18,6 +18,7 @@
 use self::way::parts;
 pub(crate) use self::way::{Below, below};
 use super::memory::Origin;
+use super::seen::{At, Seen};
 use super::text::{DoesNotFit, Lines, NAME_MAX, PATH_MAX, Text};
 use crate::sys::file::{Errno, File, Open};
 
@@ -38,37 +39,6 @@ pub(crate) enum Version {
 /// Something that could hold a limit could not be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Unread;
-
-/// Who is told of limits, from the top of each hierarchy down.
-pub(crate) trait Seen {
-    /// Here a limit could stand; `None` if there is none in it.
-    fn limit(&mut self, bytes: Option<u64>, origin: Origin, at: At<'_>);
-}
-
-/// Where a limit stands: a file in the folder that is `depth` parts of `rest` below `point`. All of
-/// it is empty for what is no file's.
-#[derive(Clone, Copy, Default)]
-#[cfg_attr(
-    not(feature = "supervise"),
-    allow(dead_code, reason = "where a limit stands is told by the command line alone")
-)]
-pub(crate) struct At<'a> {
-    /// The folder of the group that has the limit; none for a limit of one above it that cannot be
-    /// seen.
-    pub(super) folder: Option<&'a File>,
-    pub(crate) point: &'a [u8],
-    rest: &'a [u8],
-    depth: usize,
-    pub(crate) file: &'static str,
-}
-
-#[cfg(feature = "supervise")]
-impl<'a> At<'a> {
-    /// The folders from `point` down to the file.
-    pub(crate) fn folders(self) -> impl Iterator<Item = &'a [u8]> {
-        parts(self.rest).take(self.depth)
-    }
-}
 
 /// Tells all limits to `seen`. `root` is put before all paths.
 pub(super) fn limits(root: &[u8], seen: &mut dyn Seen) -> Result<(), Unread> {
@@ -278,4 +248,4 @@ pub(super) fn number(text: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests;
-mod way;
+pub(super) mod way;

@@ -9,8 +9,9 @@
 //! A process may be moved to another group later, or be forked into one: then the files tell of
 //! others' memory, and are not read.
 
-use super::cgroup::{self, At, LINE_MAX, Seen, Version, membership, number};
+use super::cgroup::{self, LINE_MAX, Version, membership, number};
 use super::memory::Origin;
+use super::seen::{At, Seen};
 use super::text::Lines;
 use crate::sys::file::{self, File, Open, Stat};
 

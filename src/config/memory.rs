@@ -5,7 +5,8 @@
 //! The least of what control groups, resource limits and the machine say. It is looked for only
 //! where a setting asks for a part of it.
 
-use super::cgroup::{self, At, Seen};
+use super::cgroup;
+use super::seen::{At, Seen};
 use crate::sys::limits::{self, Resource};
 
 /// Who sets the limit.

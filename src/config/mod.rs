@@ -37,6 +37,7 @@ mod program;
 mod report_to;
 mod resolve;
 mod scan;
+mod seen;
 #[cfg(feature = "supervise")]
 mod setting;
 mod settings;
@@ -53,8 +54,8 @@ pub(crate) use self::resolve::{World, resolve};
 pub use self::setting::{InvalidValue, Setting, duration};
 #[cfg(feature = "supervise")]
 pub(crate) use self::{
-    cgroup::{At, Seen},
     memory::{MemoryLimit, Origin, each as each_memory_limit},
+    seen::{At, Seen},
     settle::AUTO_PERCENT,
 };
 

@@ -272,7 +272,7 @@ impl Command {
         self
     }
 
-    /// Starts the program.
+    /// Starts the program. It begins with no signal blocked; what is ignored stays ignored.
     ///
     /// It costs a thread the first time, which stays; a fork, a file and a page of memory.
     ///

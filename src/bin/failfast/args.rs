@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Explain(ExplainArgs),
     Limits(limits::Asked),
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Write a shell's completions to standard output
     #[command(after_help = "Example:\n  failfast completions bash > \
                             ~/.local/share/bash-completion/completions/failfast")]

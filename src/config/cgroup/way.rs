@@ -34,7 +34,7 @@ pub(crate) fn below<'a>(root: &[u8], path: &'a [u8]) -> Below<'a> {
     }
 }
 
-pub(super) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(in crate::config) fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|part| !part.is_empty())
 }
 

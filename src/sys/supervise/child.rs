@@ -67,8 +67,8 @@ impl Setup {
     }
 }
 
-/// What is blocked on the thread that forks is an accident of whoever asked first for a child; what a
-/// program begins with is not to depend on it.
+/// What is blocked on the thread that forks is an accident of whoever asked first for a child; what
+/// a program begins with is not to depend on it.
 fn unblock_signals() -> io::Result<()> {
     let none = 0_u64;
     let at = (&raw const none).expose_provenance();

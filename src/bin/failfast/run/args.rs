@@ -10,8 +10,8 @@ use std::ffi::OsString;
 
 /// Run a program with budgets, say what it died of, and start it again if that helps
 ///
-/// Budgets and the rest go to the program by its environment, so it needs `failfast_alloc::FailFast`
-/// as its allocator; of any other program it is still said what the kernel says. Signals and the
+/// Budgets and the rest go to the program by its environment, so its allocator has to be
+/// `failfast_alloc::FailFast`; of any other program it is said what the kernel says. Signals and
 /// standard streams pass through: a signal that is sent to `failfast` is sent on, one of the
 /// terminal (Ctrl-C) reaches the program by itself. If `failfast` is killed, so is the program.
 ///

@@ -2,10 +2,10 @@
 //!
 //! Above the layers.  Plane: control.
 //!
-//! By the same signal, if it was one: a shell then shows 128 and the number either way, but a service
-//! manager sees an abort where there was one, and not an exit status that might mean anything
-//! (`Restart=on-abort`, `RestartForceExitStatus=SIGKILL`). Where a signal does not end us, as pid 1
-//! of a container, the status is that number, which is what Kubernetes shows too.
+//! By the same signal, if it was one: a shell then shows 128 and the number either way, but a
+//! service manager sees an abort where there was one, and not an exit status that might mean
+//! anything (`Restart=on-abort`, `RestartForceExitStatus=SIGKILL`). Where a signal does not end us,
+//! as pid 1 of a container, the status is that number, which is what Kubernetes shows too.
 
 use crate::exit;
 use failfast_alloc::supervise::Verdict;
