@@ -125,8 +125,6 @@ fn refused(name: &str, number: libc::c_long, errno: libc::c_int) -> Row {
             row.end = End::Exit(128 + libc::SIGABRT);
             row.or_end = Some(End::Signal(libc::SIGKILL));
         }
-        // Without a clock nobody knows the deadline but the kernel.
-        libc::SYS_clock_gettime => row.or_end = Some(End::Signal(libc::SIGKILL)),
         _ => {}
     }
     row
