@@ -74,7 +74,8 @@ pub fn stack_probe(instructions: &[String]) -> usize {
         i.starts_with("cmp ") && (i.ends_with("%rsp") || copy.is_some_and(|copy| i.contains(copy)))
     };
     let Some(at) = instructions.iter().position(|i| is_probe(i)) else { return 0 };
-    let jumps = instructions.get(at + 1).is_some_and(|i| i.starts_with("jb "));
+    let next = instructions.get(at + 1);
+    let jumps = next.is_some_and(|i| i.starts_with("jb ") || i.starts_with("jae "));
     // A limit in memory is compared where it is; one in a register was loaded before.
     let loads = usize::from(!instructions[at].contains('('));
     if jumps { 2 + usize::from(copy.is_some()) + loads } else { 0 }
