@@ -55,7 +55,8 @@ impl Tail {
 }
 
 fn command(report: &Path) -> std::process::Command {
-    let variables = [("FAILFAST_BUDGET", "64MiB"), ("FAILFAST_REPORT", report.to_str().unwrap())];
+    let report = report.to_str().unwrap();
+    let variables = [("FAILFAST_BUDGET", "64MiB"), ("FAILFAST_REPORT", report)];
     server::command(SERVER, &variables.map(|(name, value)| (name.into(), value.into())))
 }
 
@@ -111,7 +112,7 @@ fn a_name_for_each_death() {
     assert_eq!(read, died);
 }
 
-/// While a process dies its report is written twice: before its hook, and in its place when the hook
+/// While a process dies its report is written twice: before its hook, and in its place when that
 /// has ended. Whoever follows it closely sees one of the two, whole; the file has the second.
 #[test]
 fn followed_while_the_process_dies() {
