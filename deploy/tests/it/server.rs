@@ -1,5 +1,6 @@
 //! Runs the server.
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -15,17 +16,20 @@ pub(crate) fn command(program: &str, variables: &[(String, String)]) -> Command 
         }
     }
     command.envs(variables.iter().cloned()).stdin(Stdio::null());
-    // SAFETY: all that it calls is `setrlimit`, which is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| {
-            for (resource, bytes) in [(libc::RLIMIT_CORE, 0), (libc::RLIMIT_AS, LIMIT_BYTES)] {
-                let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-                libc::setrlimit(resource, &limit);
-            }
-            Ok(())
-        });
-    }
+    // SAFETY: all that `limit` calls is `setrlimit`, which is async-signal-safe.
+    unsafe { command.pre_exec(limit) };
     command
+}
+
+fn limit() -> io::Result<()> {
+    for (resource, bytes) in [(libc::RLIMIT_CORE, 0), (libc::RLIMIT_AS, LIMIT_BYTES)] {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        // SAFETY: a whole `rlimit` that outlives the call.
+        if unsafe { libc::setrlimit(resource, &limit) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 /// The server itself.

@@ -43,20 +43,22 @@ pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Program
     command.envs(environment.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(File::create(folder.path().join("stderr")).unwrap());
-    // SAFETY: all that it calls is `setrlimit`, which is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| {
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &none);
-            Ok(())
-        });
-    }
+    // SAFETY: all that `no_core` calls is `setrlimit`, which is async-signal-safe.
+    unsafe { command.pre_exec(no_core) };
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let server = line.trim().rsplit(' ').next().unwrap();
     let server = server.parse().unwrap_or_else(|_| panic!("no server in {line:?}"));
     Program { child, folder, server }
+}
+
+/// No core dumps, which these tests would leave by the dozen.
+fn no_core() -> std::io::Result<()> {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a whole `rlimit` that outlives the call.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
+    Ok(())
 }
 
 impl Program {

@@ -17,7 +17,7 @@ fn gone() {
 
 #[test]
 fn hung() {
-    let mut program = start(&["heap-budget"], &[("FAILFAST_HOOK_TIMEOUT", "200ms")]);
+    let mut program = start(&["heap-budget"], &[("FAILFAST_HOOK_TIMEOUT", "4s")]);
     let server = program.server;
     send(server, libc::SIGSTOP);
     program.let_die();
@@ -31,7 +31,7 @@ fn hung() {
 /// that hold to the deadline; the kernel's timer does not.
 #[test]
 fn hung_while_the_process_is_stopped() {
-    let mut program = start(&["heap-budget"], &[("FAILFAST_HOOK_TIMEOUT", "2s")]);
+    let mut program = start(&["heap-budget"], &[("FAILFAST_HOOK_TIMEOUT", "4s")]);
     let server = program.server;
     send(server, libc::SIGSTOP);
     program.let_die();

@@ -1,6 +1,5 @@
 //! A server on loopback that takes one envelope, as the ingest of Sentry does.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
