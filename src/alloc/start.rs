@@ -143,7 +143,7 @@ fn set_up(config: &Config) {
         }
     }
     if !terminate::attach_record(settings) && in_executable {
-        process::exit_now(EX_CONFIG);
+        process::exit_now(EX_CONFIG)
     }
     terminate::accounts_from(current_account, budgets::report_others);
     stack::arm_process(settings);

@@ -102,7 +102,8 @@ impl Remote {
 
     /// Has all children end: SIGTERM, and SIGKILL after [`Policy::grace`]. None is started again.
     pub fn stop(&self) {
-        self.0.stop.store(true, Release); // ORDER: Release, with the Acquire of `Supervisor::asked`.
+        // ORDER: Release, with the Acquire of `Supervisor::run`.
+        self.0.stop.store(true, Release);
         self.0.waker.wake();
     }
 
@@ -110,7 +111,7 @@ impl Remote {
     /// again before it was passed on, is passed on once.
     pub fn signal(&self, signal: u32) {
         if let 1..=64 = signal {
-            // ORDER: Release, with the Acquire of `Supervisor::asked`.
+            // ORDER: Release, with the Acquire of `Supervisor::pass_signals`.
             self.0.signals.fetch_or(1 << (signal - 1), Release);
             self.0.waker.wake();
         }

@@ -171,6 +171,8 @@ impl World {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Whatever happens: no child is started twice at once, none is asked to end twice, none starts
     /// after a stop, and there are no more restarts in any window than were allowed.
     #[test]

@@ -148,7 +148,8 @@ fn hooks() {
             if death.hook() == hook {
                 break;
             }
-            // Nobody had the time to hold to the deadline on a busy machine: the kernel's timer did.
+            // Nobody had the time to hold to the deadline on a busy machine: the kernel's timer
+            // did.
             assert_eq!((death.hook(), verdict.signal()), (Hook::Unfinished, Some(9)));
             let mut command = dies("hook:hangs");
             command.budget(Limit::mib(2)).hook_timeout(Duration::from_millis(300));
