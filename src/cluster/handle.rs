@@ -200,7 +200,7 @@ impl Cluster {
     ///
     /// # Cost
     ///
-    /// Some writes to words of the thread's own, no fence, no lock and no allocation. The first time
+    /// Some writes to words of the thread's own; no fence, lock or allocation. The first time
     /// a thread enters a cluster it takes the ledger's lock, and gets an account with it.
     ///
     /// ```

@@ -42,8 +42,8 @@ fn print_instructions(subjects: &Subjects) -> io::Result<()> {
         }
     }
     let header = ["inner", "", "root", "root again", "root, a cluster exists", "inside a cluster"];
-    let said = "Instructions per pair, counted by callgrind: in a process without clusters, and what \
-        is added to that. Aimed at 30 inside, promised 45.";
+    let said = "Instructions per pair, counted by callgrind: in a process without clusters, and \
+        what is added to that. Aimed at 30 inside, promised 45.";
     table::print("Clusters, in instructions", said, &table::header(header), rows);
     Ok(())
 }
@@ -69,8 +69,8 @@ fn print_time(subjects: &Subjects, rounds: usize) -> io::Result<()> {
         rows.push(std::iter::once(label.to_owned()).chain(cells).collect());
     }
     let said = format!(
-        "Nanoseconds per operation, over the C library's malloc, {rounds} processes each: on a busy \
-         machine the least is what the code takes. Ends of clusters that several threads used are \
+        "Nanoseconds per operation, over the C library's malloc, {rounds} processes each: on a \
+         busy machine the least is what the code takes. Ends of clusters that several threads used are \
          settled in batches of 32."
     );
     table::print(
@@ -105,8 +105,8 @@ fn print_siblings(subjects: &Subjects, rounds: usize) -> io::Result<()> {
         rows.push(std::iter::once(inner.to_string()).chain(cells).chain([ratio]).collect());
     }
     let said = format!(
-        "`ring` inside clusters, nanoseconds per pair of each of the two, medians of {rounds} rounds: \
-         two processes, and two threads in sibling clusters. `again` is noise."
+        "`ring` inside clusters, nanoseconds per pair of each of the two, medians of {rounds} \
+         rounds: two processes, and two threads in sibling clusters. `again` is noise."
     );
     let header = ["", "two processes", "again", "sibling clusters", "ratio"];
     table::print("Sibling clusters", &said, &table::header(header), rows);
