@@ -39,7 +39,8 @@ use crate::config::Limit;
 ///
 /// In a program that makes no cluster, nothing. Once there is one, each free looks up the block's
 /// owner. A cluster's blocks are at least 16 bytes long and aligned to as much, and its address
-/// ranges have a map beside them of an eighth of their size; its accounts count what was asked for.
+/// ranges have a map beside them of an eighth of their size, whose memory is given back once no
+/// cluster is left; its accounts count what was asked for.
 ///
 /// # Examples
 ///
@@ -199,7 +200,7 @@ impl Cluster {
     ///
     /// # Cost
     ///
-    /// Some writes to words of the thread's own, no fence, no lock and no allocation. The first time
+    /// Some writes to words of the thread's own; no fence, lock or allocation. The first time
     /// a thread enters a cluster it takes the ledger's lock, and gets an account with it.
     ///
     /// ```

@@ -185,8 +185,8 @@ impl Account {
         self.crossed.get() != 0
     }
 
-    /// Takes the soft budget out of the way of a request, if it is that which lacks room for it, and
-    /// not the budget: for as long as it is not known whether the request is granted. Lock.
+    /// Takes the soft budget out of the way of a request, if it is that which lacks room for it,
+    /// and not the budget: for as long as it is not known whether the request is granted. Lock.
     pub(super) fn try_crossing(&self) -> bool {
         let by_soft = !self.has_crossed() && self.soft() < self.budget();
         if by_soft {

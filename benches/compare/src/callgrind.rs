@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use crate::workload::Workload;
+use crate::workload::{Workload, clusters};
 
 /// Whether valgrind is installed.
 pub fn is_available() -> bool {
@@ -42,16 +42,28 @@ pub fn workloads() -> impl Iterator<Item = Workload> {
 ///
 /// If the workload is not among [`workloads`].
 pub fn per_operation(subject: &Path, workload: Workload) -> io::Result<f64> {
-    let (few, many) = operations(workload).expect("one of `workloads`");
-    let more = total(subject, workload, many)? - total(subject, workload, few)?;
+    per_job(subject, &workload.to_string(), operations(workload).expect("one of `workloads`"))
+}
+
+/// The instructions per operation of a job of clusters.
+///
+/// # Errors
+///
+/// As [`per_operation`].
+pub fn per_cluster_job(subject: &Path, job: clusters::Job) -> io::Result<f64> {
+    per_job(subject, &job.to_string(), (8_192, 40_960))
+}
+
+fn per_job(subject: &Path, job: &str, (few, many): (usize, usize)) -> io::Result<f64> {
+    let more = total(subject, job, many)? - total(subject, job, few)?;
     Ok(more / (many - few) as f64)
 }
 
 /// All instructions of one run.
-fn total(subject: &Path, workload: Workload, operations: usize) -> io::Result<f64> {
+fn total(subject: &Path, job: &str, operations: usize) -> io::Result<f64> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    command.arg(subject).arg(workload.to_string()).arg(operations.to_string());
+    command.arg(subject).arg(job).arg(operations.to_string());
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     let collected = said.lines().find_map(|line| line.split_once("Collected : "));

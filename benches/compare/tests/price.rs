@@ -8,10 +8,14 @@ use std::sync::OnceLock;
 
 use failfast_alloc_bench::matrix::{Inner, Wrapper, name};
 use failfast_alloc_bench::workload::Workload;
+use failfast_alloc_bench::workload::clusters::Job;
 use failfast_alloc_bench::{build, callgrind, code};
 
 /// The most that a pair of allocating and freeing may cost.
 const INSTRUCTIONS_MAX: f64 = 20.0;
+
+/// The most that it may cost more inside a cluster than in the root.
+const INSIDE_MAX: f64 = 45.0;
 
 const INNERS: [Inner; 2] = [Inner::System, Inner::Mimalloc];
 
@@ -56,6 +60,26 @@ fn a_pair_costs_at_most_twenty_instructions() {
                 added <= INSTRUCTIONS_MAX,
                 "{workload} over {inner}: {added:.1} instructions more than {bare:.1}; at most \
                  {INSTRUCTIONS_MAX} are promised"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pair_inside_a_cluster_costs_at_most_45_more() {
+    if is_skipped(callgrind::is_available(), "valgrind", "valgrind") {
+        return;
+    }
+    for inner in INNERS {
+        let subject = subject(inner, Wrapper::FailFast);
+        for workload in [Workload::Pair64, Workload::Ring] {
+            let root = count(&subject, workload);
+            let inside = callgrind::per_cluster_job(&subject, Job::Inside(workload));
+            let added = inside.expect("a count") - root;
+            assert!(
+                added <= INSIDE_MAX,
+                "{workload} over {inner}: {added:.1} instructions more inside a cluster than \
+                 {root:.1}; at most {INSIDE_MAX} are promised"
             );
         }
     }

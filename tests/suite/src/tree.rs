@@ -2,8 +2,8 @@
 //!
 //! Threads × clusters × frees elsewhere × realloc × nesting × ends × threads' ends. Nothing but the
 //! blocks that are counted is ever allocated inside, so that the oracle is exact: no budget is
-//! exceeded by a byte, and no request is refused that fitted at every instant. `SUITE_STRESS_SECONDS`
-//! sets how long it goes on; else it is one short round.
+//! exceeded by a byte, and no request is refused that fitted at every instant.
+//! `SUITE_STRESS_SECONDS` sets how long it goes on; else it is one short round.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard};

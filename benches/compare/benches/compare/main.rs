@@ -2,6 +2,7 @@
 //!
 //! `benches/README.md` says what each table means.
 
+mod clusters;
 mod code;
 mod instructions;
 mod memory;
@@ -53,6 +54,9 @@ struct Tables {
     /// Two threads with 64 KiB to spare, against plenty.
     #[arg(long)]
     near_limit: bool,
+    /// What clusters cost, in instructions, time and memory.
+    #[arg(long)]
+    clusters: bool,
     /// Wall time of each workload.
     #[arg(long)]
     time: bool,
@@ -72,13 +76,14 @@ fn main() -> io::Result<()> {
     }
     let subjects = Subjects::build()?;
     let (wanted, quick) = (arguments.tables, arguments.quick);
-    let tables: [(bool, &dyn Fn() -> io::Result<()>); 7] = [
+    let tables: [(bool, &dyn Fn() -> io::Result<()>); 8] = [
         (wanted.instructions, &|| instructions::print(&subjects, quick)),
         (wanted.code, &|| code::print(&subjects)),
         (wanted.memory, &|| memory::print(&subjects)),
         (wanted.start, &|| start::print(&subjects, quick)),
         (wanted.race, &|| race::print(&subjects)),
         (wanted.near_limit, &|| near_limit::print(&subjects, quick)),
+        (wanted.clusters, &|| clusters::print(&subjects, quick)),
         (wanted.time, &|| time::print(&subjects, quick)),
     ];
     let all = tables.iter().all(|(wanted, _)| !wanted);
