@@ -70,8 +70,8 @@ fn print_time(subjects: &Subjects, rounds: usize) -> io::Result<()> {
     }
     let said = format!(
         "Nanoseconds per operation, over the C library's malloc, {rounds} processes each: on a \
-         busy machine the least is what the code takes. Ends of clusters that several threads \
-         used are settled in batches of 32."
+         busy machine the least is what the code takes. Ends of clusters that several threads used \
+         are settled in batches of 32."
     );
     table::print(
         "Clusters, in time",
