@@ -59,6 +59,16 @@ fn assemble_text(call: &str) -> String {
             let (line, after) = string.split_once('"').expect("a closing quote");
             lines.push(line.to_owned());
             rest = after.trim_start().trim_start_matches(',');
+        } else if let Some(parts) = rest.strip_prefix("concat!(") {
+            let (parts, after) = parts.split_once("),\n").expect("its end");
+            // Strings, and between them a macro's arguments: names of symbols.
+            let parts = parts.split('"').enumerate().map(|(place, part)| match place % 2 {
+                1 => part,
+                _ if part.contains('$') => "symbol",
+                _ => "",
+            });
+            lines.push(parts.collect());
+            rest = after;
         } else {
             break;
         }
@@ -127,7 +137,15 @@ fn every_block_is_assembled() {
         }
     }
     let found = |name: &str| blocks.iter().any(|block| block.file.ends_with(name));
-    for name in ["switch.rs", "registers.rs", "raw.rs", "clone.rs", "door.rs", "interceptor.rs"] {
+    for name in [
+        "switch.rs",
+        "registers.rs",
+        "raw.rs",
+        "clone.rs",
+        "door.rs",
+        "interceptor.rs",
+        "symbols.rs",
+    ] {
         assert!(found(name), "no block in {name}");
     }
     let beginning = blocks.iter().find(|block| block.text.contains("symbol_arrive")).unwrap();

@@ -182,14 +182,16 @@ impl<M: Machine> Ledger<M> {
         }
     }
 
-    /// The innermost account that lacks room for `need` even with all that was found.
+    /// The innermost account that lacks room for `need` even with all that was found. (What slots
+    /// above the top of a recall say was found another time; there is room of their own there.)
     fn shortest<'a>(
         &self,
         me: *const Slot,
         account: &'a Account,
         need: isize,
     ) -> Option<&'a Account> {
-        account.upward().find(|a| a.own_room() + self.found_in(me, a) < need)
+        let mut lacking = account.upward().filter(|a| a.own_room() < need);
+        lacking.find(|a| a.own_room() + self.found_in(me, a) < need)
     }
 
     /// What the last collect found in the slots of `account` and its descendants.

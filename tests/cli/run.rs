@@ -2,7 +2,7 @@
 
 use crate::Row;
 use crate::dying::CHILD;
-use crate::tools::{Done, Folder, explain, failfast, run};
+use crate::tools::{Done, Folder, explain, failfast, run, unignored};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -312,7 +312,7 @@ fn masks_and_what_is_ignored() {
         inner.args(["run", "--", "grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"]);
         let mut outer = Command::new("sh");
         outer.args(["-c", &format!("{ignoring}exec \"$@\""), "sh"]).arg(inner.get_program());
-        let said = run(outer.args(inner.get_args())).well();
+        let said = run(unignored(outer.args(inner.get_args()))).well();
         let masks = said.lines().map(|line| {
             let (_, mask) = line.split_once('\t').unwrap();
             // Those above are the C library's and real-time ones, as whoever started us left them.

@@ -2,6 +2,7 @@
 
 use crate::dying::CHILD;
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -67,7 +68,21 @@ pub(crate) fn failfast() -> Command {
         }
     }
     command.env("LC_ALL", "C.UTF-8").env("TERM", "xterm").stdin(Stdio::null());
+    unignored(&mut command);
     command
+}
+
+/// Has a program start without what shells have their background jobs ignore.
+pub(crate) fn unignored(command: &mut Command) -> &mut Command {
+    let default = || {
+        for signal in [libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: the default action.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: `signal` is async-signal-safe.
+    unsafe { command.pre_exec(default) }
 }
 
 pub(crate) fn run(command: &mut Command) -> Done {

@@ -168,6 +168,7 @@ pub(crate) const LONG_FILES: &[(&str, &str)] = &[
     ("src/alloc/mod.rs", "the public allocator: half of it is its documentation"),
     ("src/cluster/handle.rs", "the public handle: most of it is its documentation"),
     ("src/ledger/cold.rs", "one protocol, to be read in one piece beside its specification"),
+    ("src/ledger/recall.rs", "one protocol, to be read in one piece beside its specification"),
     ("src/ledger/slot.rs", "one protocol, to be read in one piece beside its specification"),
     ("src/supervise/command.rs", "the public builder: half of it is its documentation"),
     ("src/supervise/plan.rs", "one automaton, and the documentation of what it is told and says"),

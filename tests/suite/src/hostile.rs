@@ -26,6 +26,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     plain("names_at_the_edge", names),
     plain("budgets_at_the_edge", budgets),
     plain("budgets_change_under_fire", budgets_under_fire),
+    plain("what_was_found_long_ago_is_not_counted", found_long_ago),
     plain("many_threads_wait_for_one_crossing", many_wait),
     plain("parents_end_first", parents_first),
     plain("clusters_nest_a_thousand_deep", deep),
@@ -416,6 +417,35 @@ fn budgets() {
 }
 
 /// Budgets go up and down while threads fill them: never is more live than the budget that holds.
+/// What a recall found in clusters that the next one has nothing to do with once made more of the
+/// root's room than there are numbers.
+fn found_long_ago() {
+    const CLUSTERS: usize = 40;
+    let all = Barrier::new(CLUSTERS + 2);
+    let others: Vec<_> = (0..CLUSTERS).map(|_| hard("other", 1 << 30)).collect();
+    let narrow = hard("narrow", 100_000);
+    thread::scope(|scope| {
+        for cluster in others.iter().chain([&narrow]) {
+            scope.spawn(|| {
+                (0..1000).for_each(|_| cluster.run(|| drop(black_box(vec![0_u8; 100]))));
+                let kept = cluster.run(|| Box::new(1_u8));
+                all.wait(); // Each has leased ahead,
+                all.wait(); // and keeps that until it is taken back.
+                drop(kept);
+            });
+        }
+        all.wait();
+        for cluster in &others {
+            cluster.set_budget(Limit::bytes(100)).unwrap();
+        }
+        // What the other thread has leased ahead is needed, and found.
+        let rest = narrow.run(|| vec![0_u8; 99_999]);
+        assert_eq!(narrow.usage().live, 100_000);
+        drop(rest);
+        all.wait();
+    });
+}
+
 fn budgets_under_fire() {
     let (outer, stop) = (hard("outer", 1 << 20), AtomicBool::new(false));
     let inner = Cluster::builder("inner").parent(&outer).build().unwrap();
