@@ -65,7 +65,7 @@ fn least(subject: &Path, job: &str, operations: usize) -> io::Result<f64> {
     Ok(total(subject, job, operations)?.min(total(subject, job, operations)?))
 }
 
-/// What has mimalloc not give memory back after ten milliseconds: on a busy machine, under valgrind,
+/// What has mimalloc not give memory back after ten milliseconds: on a busy machine, in valgrind,
 /// that comes at any moment, and is counted with whatever was going on.
 const NO_PURGE: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "-1");
 
