@@ -127,6 +127,7 @@ fn colours_come_and_go() {
     for variables in [[("NO_COLOR", "1")], [("CLICOLOR", "0")], [("TERM", "dumb")]] {
         assert_eq!(on_a_terminal(80, &variables, ""), plain, "{variables:?}");
     }
+    assert!(coloured(&on_a_terminal(80, &[("TERM", "dumb"), ("CI", "true")], "")));
     assert_eq!(on_a_terminal(80, &[], "--color never"), plain);
     assert!(coloured(&on_a_terminal(80, &[("NO_COLOR", "1")], "--color always")));
 }

@@ -63,7 +63,7 @@ pub(crate) fn failfast() -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let counts = ["FAILFAST_", "CLICOLOR", "NO_COLOR", "LC_", "LANG", "COLUMNS"];
-        if counts.iter().any(|prefix| text.starts_with(prefix)) {
+        if text == "CI" || counts.iter().any(|prefix| text.starts_with(prefix)) {
             command.env_remove(&name);
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! Above the layers.  Plane: control.
 //!
-//! Colours come where a terminal is, unless `NO_COLOR`, `CLICOLOR=0` or `TERM=dumb` say otherwise;
-//! `CLICOLOR_FORCE` and `--color always` bring them into a pipe. Bars and pictures are drawn in
-//! ASCII where the locale is not one of UTF-8.
+//! Colours come where a terminal is, unless `NO_COLOR`, `CLICOLOR=0` or `TERM=dumb` say otherwise
+//! (the last not where `CI` is set: the logs of build services show colours and call themselves
+//! dumb); `CLICOLOR_FORCE` and `--color always` bring them into a pipe. Bars and pictures are drawn
+//! in ASCII where the locale is not one of UTF-8.
 
 use crate::text::columns;
 use anstream::{AutoStream, ColorChoice};
