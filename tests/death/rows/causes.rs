@@ -35,13 +35,13 @@ pub(crate) fn rows() -> Vec<Row> {
             witness::count(FORBIDDEN);
         })
         .env("FAILFAST_BUDGET", "1MiB"),
-        Row::dies("sixteen_threads_at_once", "requested", REQUESTED_ANYWHERE, || {
+        Row::dies("sixty_four_threads_at_once", "requested", REQUESTED_ANYWHERE, || {
             set_hook(|_| {});
             many(&[|| fail()]);
         })
         .hook_ran()
-        .check(|outcome| assert_eq!(outcome.report()["threads"]["seen"], 16)),
-        Row::dies("sixteen_threads_each_in_its_way", "", "failfast: <any>", || {
+        .check(|outcome| assert_eq!(outcome.report()["threads"]["seen"], 64)),
+        Row::dies("sixty_four_threads_each_in_its_way", "", "failfast: <any>", || {
             set_hook(|_| {});
             many(&[
                 || fail(),
@@ -91,10 +91,10 @@ fn in_thread(name: &str, f: fn()) {
     witness::count(FORBIDDEN);
 }
 
-/// Runs all of `ways` in sixteen threads, at once. None returns.
+/// Runs all of `ways` in 64 threads, at once. None returns.
 fn many(ways: &'static [fn()]) {
-    let barrier = Arc::new(Barrier::new(16));
-    let threads: Vec<_> = (0..16)
+    let barrier = Arc::new(Barrier::new(64));
+    let threads: Vec<_> = (0..64)
         .map(|i| {
             let barrier = Arc::clone(&barrier);
             std::thread::spawn(move || {
