@@ -174,7 +174,7 @@ pub(crate) fn rows() -> Vec<Row> {
         }),
         row("exec_that_takes_too_long", || fail())
             .env(RECOVERS, "spin")
-            .env("FAILFAST_EXEC_TIMEOUT", "300ms")
+            .env("FAILFAST_EXEC_TIMEOUT", "1s")
             .ends(End::Signal(libc::SIGALRM)),
         vanished("exec_of_a_program_that_vanished", || others::start_deaf(3)).threads(3),
         vanished("exec_of_a_program_that_vanished_at_the_limit_of_a_cgroup", use_a_whole_cgroup)
