@@ -4,8 +4,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use failfast_alloc::Malloc;
-
-use crate::witness::{self, COUNTERS};
+use failfast_alloc_rows::witness::{self, COUNTERS};
 
 /// The C library's `malloc`.
 pub(crate) struct Inner;

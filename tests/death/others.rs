@@ -1,7 +1,8 @@
 //! Threads that are there while another fails.
 
+use failfast_alloc_rows::witness::{self, COUNTERS, RUNNING};
+
 use crate::tools::*;
-use crate::witness::{self, COUNTERS, RUNNING};
 
 /// Starts `n` threads. Each does `first`, counts, and then does `step` and counts, for ever.
 /// Returns when each has counted.
@@ -29,4 +30,12 @@ pub(crate) fn start_spinning(n: usize) {
 /// Starts `n` threads that do nothing but count, with every signal blocked.
 pub(crate) fn start_deaf(n: usize) {
     start(n, block_all, || {});
+}
+
+/// Sets a hook that writes down how far other threads have counted, and then gives them time.
+pub(crate) fn set_watching_hook() {
+    set_hook(|_| {
+        witness::sample();
+        linger();
+    });
 }

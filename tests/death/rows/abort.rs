@@ -2,9 +2,10 @@
 
 use std::ffi::{c_int, c_void};
 
-use crate::table::Row;
+use failfast_alloc_rows::Row;
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN, FREE};
 
 fn row(name: &'static str, body: fn()) -> Row {
     Row::dies(name, "requested", FAILED, body)

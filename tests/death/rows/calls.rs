@@ -1,10 +1,10 @@
 //! From the election on, only these system calls are made: a filter kills on any other. And each
 //! of them may be refused.
 
+use failfast_alloc_rows::{End, Row, Stderr, witness};
+
 use crate::others;
-use crate::table::{End, Row, Stderr};
 use crate::tools::*;
-use crate::witness;
 
 /// Each with what it is for. The same list stands in `ARCHITECTURE.md`.
 pub(crate) const ALLOWED: &[(&str, libc::c_long)] = &[
@@ -108,7 +108,7 @@ pub(crate) fn rows() -> Vec<Row> {
 fn refused(name: &str, number: libc::c_long, errno: libc::c_int) -> Row {
     let row_name = format!("calls_refused_of_{name}_by_{errno}");
     let body = move || {
-        set_watching_hook();
+        others::set_watching_hook();
         others::start_spinning(3);
         refuse(number, errno);
         fail();

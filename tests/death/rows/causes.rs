@@ -3,10 +3,10 @@
 use std::sync::{Arc, Barrier};
 
 use failfast_alloc::fail_fast;
+use failfast_alloc_rows::Row;
+use failfast_alloc_rows::witness::{self, FORBIDDEN};
 
-use crate::table::Row;
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

@@ -2,10 +2,11 @@
 
 use std::ffi::{c_int, c_void};
 
+use failfast_alloc_rows::Row;
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+
 use crate::others;
-use crate::table::Row;
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN, FREE};
 
 /// How often the handler ran.
 const RAN: usize = FREE;

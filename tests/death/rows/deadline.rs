@@ -4,10 +4,11 @@ use std::ffi::c_int;
 use std::hint::black_box;
 use std::sync::Mutex;
 
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+use failfast_alloc_rows::{End, Halt, Row};
+
 use crate::others;
-use crate::table::{End, Halt, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN, FREE};
 
 const TIMEOUT: (&str, &str) = ("FAILFAST_HOOK_TIMEOUT", "200ms");
 

@@ -3,12 +3,13 @@
 use std::ffi::c_int;
 use std::hint::black_box;
 
+use failfast_alloc_rows::witness::{self, COUNTERS, FREE};
+use failfast_alloc_rows::{End, Halt, Row};
+
 use super::calls::refuse;
 use super::halt::{self, count_as_detached, hide_proc, storm, to_one_processor};
 use crate::others;
-use crate::table::{End, Halt, Row};
 use crate::tools::*;
-use crate::witness::{self, COUNTERS, FREE};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = traced();

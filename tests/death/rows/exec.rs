@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::os::fd::FromRawFd;
 
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+use failfast_alloc_rows::{End, Outcome, Row};
+
 use super::halt::to_one_processor;
 use super::reserve::{remove_cgroup, use_a_whole_cgroup, use_all_addresses};
 use crate::others;
-use crate::outcome::Outcome;
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN, FREE};
 
 /// Becomes this: it looks around, and ends with a status of its own.
 const EXEC: &str = "FAILFAST_EXEC";
@@ -45,13 +45,13 @@ pub(crate) fn recover() {
 }
 
 fn folder() -> std::path::PathBuf {
-    std::env::var(crate::run::FOLDER).expect("a folder").into()
+    std::env::var(failfast_alloc_rows::FOLDER).expect("a folder").into()
 }
 
 /// A row whose process becomes this very program.
 fn row(name: &'static str, body: fn()) -> Row {
     let row = Row::dies(name, "", FAILED, body).env(RECOVERS, "exit").env(EXEC, "/proc/self/exe");
-    Row { end: End::Exit(STATUS), ..row }.several_reports().check(is_well_prepared)
+    row.ends(End::Exit(STATUS)).several_reports().check(is_well_prepared)
 }
 
 /// A row whose program was there at start, and is gone.

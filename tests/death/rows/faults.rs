@@ -1,11 +1,11 @@
 //! Faults that are no overflows: whoever was there before us gets them, as they came.
 
 use std::ffi::{c_int, c_void};
-use std::hint::black_box;
 
-use crate::table::{End, Row};
+use failfast_alloc_rows::witness::{self, FREE};
+use failfast_alloc_rows::{End, Row};
+
 use crate::tools::*;
-use crate::witness::{self, FREE};
 
 const SEGV: End = End::Signal(libc::SIGSEGV);
 
@@ -104,12 +104,6 @@ fn handled() -> Vec<Row> {
     ]
 }
 
-#[inline(never)]
-fn write_to(address: usize) {
-    // SAFETY: there is none; that is the point.
-    unsafe { black_box(address as *mut u8).write_volatile(1) };
-}
-
 fn raise(signal: c_int) {
     // SAFETY: no preconditions.
     unsafe { libc::raise(signal) };
@@ -124,18 +118,6 @@ fn protected() -> usize {
     at as usize
 }
 
-/// A page of a file that has none.
-fn beyond_a_file() -> usize {
-    // SAFETY: a C string, and a new mapping.
-    unsafe {
-        let fd = libc::memfd_create(c"empty".as_ptr(), 0);
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let at = libc::mmap(std::ptr::null_mut(), 4096, access, libc::MAP_SHARED, fd, 0);
-        assert_ne!(at, libc::MAP_FAILED);
-        at as usize
-    }
-}
-
 /// Names what is installed before us.
 const EARLY: &str = "DEATH_EARLY_HANDLER";
 
@@ -145,13 +127,7 @@ static INSTALL_EARLY: extern "C" fn() = install_early;
 
 /// Before our own constructor, as a crash reporter that is loaded first.
 extern "C" fn install_early() {
-    // SAFETY: C strings; before there is a second thread.
-    let value = unsafe { libc::getenv(c"DEATH_EARLY_HANDLER".as_ptr()) };
-    if value.is_null() {
-        return;
-    }
-    // SAFETY: the environment's strings are C strings.
-    match unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes() {
+    match early(c"DEATH_EARLY_HANDLER") {
         b"mend" => on_signal(libc::SIGSEGV, mend as *const () as usize, libc::SA_SIGINFO),
         b"count" => on_signal(libc::SIGSEGV, count as *const () as usize, 0),
         b"once" => on_signal(libc::SIGSEGV, count as *const () as usize, libc::SA_RESETHAND),

@@ -2,9 +2,10 @@
 
 use std::ffi::{c_int, c_void};
 
-use crate::table::{End, Row};
+use failfast_alloc_rows::witness::{self, FREE};
+use failfast_alloc_rows::{End, Outcome, Row};
+
 use crate::tools::*;
-use crate::witness::{self, FREE};
 
 const CHILD_FAILED: &str = "failfast: requested: enough (thread `main`, pid <n>)";
 
@@ -61,14 +62,14 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-fn its_own_report(outcome: &crate::outcome::Outcome) {
+fn its_own_report(outcome: &Outcome) {
     let child = outcome.page.get(FREE);
     assert_ne!(child, u64::from(outcome.pid));
     assert_eq!(outcome.report()["pid"], child);
     assert_eq!(outcome.reports[0].0, format!("{child}.json"));
 }
 
-fn a_report_of_each(outcome: &crate::outcome::Outcome) {
+fn a_report_of_each(outcome: &Outcome) {
     assert_eq!(outcome.reports.len(), 2);
     for (name, report) in &outcome.reports {
         assert_eq!(*name, format!("{}.json", report["pid"]));

@@ -3,15 +3,16 @@
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 
+use failfast_alloc_rows::Row;
+use failfast_alloc_rows::witness::{self, COUNTERS, RUNNING};
+
 use crate::others;
-use crate::table::Row;
 use crate::tools::*;
-use crate::witness::{self, COUNTERS, RUNNING};
 
 /// A row whose hook watches the others' counters.
 pub(super) fn row(name: &'static str, start_others: fn()) -> Row {
     let body = move || {
-        set_watching_hook();
+        others::set_watching_hook();
         start_others();
         fail();
     };
@@ -275,7 +276,7 @@ fn kernel() -> Vec<Row> {
         .hook_ran_if_proven(),
         Row::dies("halt_with_the_proc_of_others", "requested", FAILED, || {
             let status = in_pid_namespace(false, || {
-                set_watching_hook();
+                others::set_watching_hook();
                 others::start_deaf(8);
                 fail();
             });

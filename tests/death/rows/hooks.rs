@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::table::Row;
+use failfast_alloc_rows::Row;
+use failfast_alloc_rows::witness::{self, FREE};
+
 use crate::tools::*;
-use crate::witness::{self, FREE};
 
 /// An address on the stack that fails.
 static HERE: AtomicUsize = AtomicUsize::new(0);
@@ -31,7 +32,7 @@ fn told() -> Row {
         let here = black_box([0_u8; 1]);
         HERE.store(here.as_ptr().addr(), Relaxed);
         set_hook(|report| {
-            let (pointer, here) = (stack_pointer_of(report), HERE.load(Relaxed));
+            let (pointer, here) = (stack_pointer_in(report.context()), HERE.load(Relaxed));
             witness::note(FREE, u64::from(pointer < here && here - pointer < 64 << 10));
         });
         fail();

@@ -17,7 +17,7 @@ mod overflow;
 mod reserve;
 mod stacks;
 
-use crate::table::Row;
+use failfast_alloc_rows::Row;
 
 /// All rows.
 pub(crate) fn all() -> Vec<Row> {

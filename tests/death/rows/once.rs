@@ -3,9 +3,10 @@
 use std::ffi::c_void;
 use std::hint::black_box;
 
-use crate::table::Row;
+use failfast_alloc_rows::Row;
+use failfast_alloc_rows::witness::{self, FORBIDDEN};
+
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN};
 
 /// Something that counts when it is dropped.
 struct Witness;

@@ -4,9 +4,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::Value;
 
-use crate::table::{Row, Stderr};
+use failfast_alloc_rows::{Row, Stderr, witness};
+
 use crate::tools::*;
-use crate::witness;
 
 fn row(name: &'static str, body: fn()) -> Row {
     Row::dies(name, "requested", FAILED, body)

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::thread::{self, Builder};
 
-use crate::outcome::Outcome;
-use crate::table::Row;
+use failfast_alloc_rows::witness::{self, FORBIDDEN};
+use failfast_alloc_rows::{Outcome, Row};
+
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN};
 
 macro_rules! line {
     ($thread:literal, $bytes:literal) => {
@@ -35,7 +35,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 let stack = report.stack().unwrap();
                 assert!((stack.low..stack.high).contains(&(stack.pointer + 4096)));
                 assert_eq!(format!("{report}").matches("overflow").count(), 1);
-                assert_eq!(stack_pointer_of(report), stack.pointer);
+                assert_eq!(stack_pointer_in(report.context()), stack.pointer);
             });
             overflow_by_small_frames();
         })

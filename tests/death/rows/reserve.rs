@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::os::unix::fs::MetadataExt;
 
+use failfast_alloc_rows::witness::{self, FREE};
+use failfast_alloc_rows::{Outcome, Row};
+
 use super::halt::to_one_processor;
 use crate::inner;
 use crate::others;
-use crate::outcome::Outcome;
-use crate::table::Row;
 use crate::tools::*;
-use crate::witness::{self, FREE};
 
 /// Less than the reserve of 256 KiB.
 const NEEDED: usize = 200 << 10;

@@ -5,10 +5,9 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
 
 use failfast_alloc::stack;
+use failfast_alloc_rows::{End, Outcome, Row, Stderr, witness};
 
-use crate::table::{End, Row, Stderr};
 use crate::tools::*;
-use crate::witness;
 
 const OVER: &str =
     "failfast: stack budget: thread `main` used <n> of 1048576 bytes of stack (pid <pid>)";
@@ -140,11 +139,11 @@ fn limits() -> Vec<Row> {
     ]
 }
 
-fn of_1_mib(outcome: &crate::outcome::Outcome) {
+fn of_1_mib(outcome: &Outcome) {
     assert!(outcome.stderr.contains(", 1048576 bytes of stack"));
 }
 
-fn of_32_mib(outcome: &crate::outcome::Outcome) {
+fn of_32_mib(outcome: &Outcome) {
     assert!(outcome.stderr.contains(", 33554432 bytes of stack"));
 }
 

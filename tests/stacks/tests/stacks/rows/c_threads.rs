@@ -4,15 +4,15 @@ use std::ffi::{CString, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use failfast_alloc::stack;
+use failfast_alloc_rows::witness::{self, FORBIDDEN};
+use failfast_alloc_rows::{End, Row};
 use failfast_alloc_stacks::{
     LIBRARY, frames_arguments, frames_refused, frames_thread, frames_unwind,
 };
 
 use super::hostile::has_alternate_stack;
 use super::{by_guard, by_probe, has_bytes, overflows};
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = overflowing();

@@ -6,11 +6,12 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
+use failfast_alloc_rows::witness::{self, FORBIDDEN};
+use failfast_alloc_rows::{End, Row};
+
 use super::c_threads::in_thread_of_c;
 use super::{by_guard, by_probe, overflows};
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN};
 
 /// How many threads come and go: a fraction of what `STACKS_THREADS` may ask for.
 fn threads() -> usize {
@@ -202,7 +203,7 @@ fn leaving() -> Vec<Row> {
             // SAFETY: a number. Not `pthread_exit`, which would unwind through the runtime.
             unsafe { libc::syscall(libc::SYS_exit, 0) };
         })
-        .halt(crate::table::Halt::Any),
+        .halt(failfast_alloc_rows::Halt::Any),
     ]
 }
 

@@ -7,11 +7,11 @@ use std::hint::black_box;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 use failfast_alloc::{Cluster, Limit, stack, usage};
+use failfast_alloc_rows::witness::{self, FORBIDDEN};
+use failfast_alloc_rows::{End, Row};
 
 use super::{on_other, overflows};
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN};
 
 /// How a stack is made, and something run on it.
 type Maker = fn(fn());

@@ -4,15 +4,14 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::fmt;
 use std::hint::black_box;
 
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+use failfast_alloc_rows::{End, Outcome, Row};
 use failfast_alloc_stacks::{
     frames_alloca, frames_malloc, frames_mutual, frames_of_3_mb, frames_of_64_kib, frames_of_100_mb,
 };
 
 use super::{SEEN, by_guard, by_probe, overflows};
-use crate::outcome::Outcome;
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN, FREE};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = of_c();

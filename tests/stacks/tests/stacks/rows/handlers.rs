@@ -3,10 +3,11 @@
 use std::ffi::c_int;
 use std::hint::black_box;
 
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+use failfast_alloc_rows::{End, Row};
+
 use super::{by_guard, found, on_alternate, overflows};
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN, FREE};
 
 const SEGV: End = End::Signal(libc::SIGSEGV);
 
@@ -215,12 +216,6 @@ fn is_readable(at: usize) -> bool {
     }
 }
 
-#[inline(never)]
-fn write_to(address: usize) {
-    // SAFETY: there is none; that is the point.
-    unsafe { black_box(address as *mut u8).write_volatile(1) };
-}
-
 fn queue(signal: c_int) {
     // SAFETY: our own process.
     unsafe {
@@ -265,18 +260,6 @@ fn chained() -> Vec<Row> {
     ]
 }
 
-/// A page of a file that has none.
-fn beyond_a_file() -> usize {
-    // SAFETY: a C string, and a new mapping.
-    unsafe {
-        let fd = libc::memfd_create(c"empty".as_ptr(), 0);
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let at = libc::mmap(std::ptr::null_mut(), 4096, access, libc::MAP_SHARED, fd, 0);
-        assert_ne!(at, libc::MAP_FAILED);
-        at as usize
-    }
-}
-
 /// Names what is installed before us.
 const EARLY: &str = "STACKS_EARLY_HANDLER";
 
@@ -285,13 +268,7 @@ const EARLY: &str = "STACKS_EARLY_HANDLER";
 static INSTALL_EARLY: extern "C" fn() = install_early;
 
 extern "C" fn install_early() {
-    // SAFETY: C strings; before there is a second thread.
-    let value = unsafe { libc::getenv(c"STACKS_EARLY_HANDLER".as_ptr()) };
-    if value.is_null() {
-        return;
-    }
-    // SAFETY: the environment's strings are C strings.
-    match unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes() {
+    match early(c"STACKS_EARLY_HANDLER") {
         b"bus" => on_signal(libc::SIGBUS, mend as *const () as usize, libc::SA_SIGINFO),
         b"value" => on_signal(libc::SIGSEGV, take as *const () as usize, libc::SA_SIGINFO),
         _ => {}

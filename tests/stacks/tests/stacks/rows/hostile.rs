@@ -4,13 +4,13 @@ use std::ffi::c_void;
 use std::hint::black_box;
 
 use failfast_alloc::stack;
+use failfast_alloc_rows::witness::{self, FORBIDDEN};
+use failfast_alloc_rows::{End, Row};
 use failfast_alloc_stacks::frames_thread;
 
 use super::c_threads::in_thread_of_c;
 use super::{by_guard, by_probe, found, has_bytes, overflows};
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = limits();
@@ -71,7 +71,7 @@ fn map_below_main() {
     }
 }
 
-fn below_main(outcome: &crate::outcome::Outcome) {
+fn below_main(outcome: &failfast_alloc_rows::Outcome) {
     found(outcome, "guard", "thread");
     // The upper end is known to the page by the kernel alone.
     let size = super::stack_bytes(outcome);

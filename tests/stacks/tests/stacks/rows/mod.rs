@@ -8,9 +8,8 @@ mod handlers;
 mod hostile;
 mod processes;
 
-use crate::outcome::Outcome;
-use crate::table::Row;
-use crate::witness::FREE;
+use failfast_alloc_rows::witness::FREE;
+use failfast_alloc_rows::{Outcome, Row};
 
 /// All rows.
 pub(crate) fn all() -> Vec<Row> {

@@ -5,11 +5,12 @@ use std::hint::black_box;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+use failfast_alloc_rows::{End, Row};
+
 use super::c_threads::in_thread_of_c;
 use super::{by_guard, by_probe, overflows};
-use crate::table::{End, Row};
 use crate::tools::*;
-use crate::witness::{self, FORBIDDEN, FREE};
 
 pub(crate) fn rows() -> Vec<Row> {
     let child =

@@ -6,24 +6,25 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 const WORDS: usize = 512;
 
-/// Words with a meaning of their own.
-pub(crate) const HOOK_BEGAN: usize = 0;
-pub(crate) const HOOK_ENDED: usize = 1;
+/// How often the hook began.
+pub const HOOK_BEGAN: usize = 0;
+/// How often it came to its end.
+pub const HOOK_ENDED: usize = 1;
 /// Something that must never happen.
-pub(crate) const FORBIDDEN: usize = 2;
+pub const FORBIDDEN: usize = 2;
 /// The hook has written down how far the counters are.
 const SAMPLED: usize = 3;
 /// How many counters have to have moved.
-pub(crate) const RUNNING: usize = 4;
+pub const RUNNING: usize = 4;
 /// Rows use those from here on.
-pub(crate) const FREE: usize = 8;
+pub const FREE: usize = 8;
 /// What other threads count, and how far they were when the hook began.
-pub(crate) const COUNTERS: usize = 64;
+pub const COUNTERS: usize = 64;
 const SAMPLES: usize = 192;
 const COUNTERS_MAX: usize = SAMPLES - COUNTERS;
 
 /// The page, on one side.
-pub(crate) struct Page(*const [AtomicU64; WORDS]);
+pub struct Page(*const [AtomicU64; WORDS]);
 
 // SAFETY: the mapping is never undone, and atomics are all there is in it.
 unsafe impl Send for Page {}
@@ -31,12 +32,13 @@ unsafe impl Send for Page {}
 unsafe impl Sync for Page {}
 
 impl Page {
-    pub(crate) fn get(&self, word: usize) -> u64 {
+    /// What is in a word.
+    pub fn get(&self, word: usize) -> u64 {
         self.word(word).load(SeqCst)
     }
 
     /// If the hook has looked at the counters: none has moved since.
-    pub(crate) fn compare_counters(&self) {
+    pub fn compare_counters(&self) {
         if self.get(SAMPLED) == 0 {
             return;
         }
@@ -62,7 +64,7 @@ impl Page {
 }
 
 /// Makes a page for a child, which inherits the descriptor.
-pub(crate) fn create() -> (OwnedFd, Page) {
+pub fn create() -> (OwnedFd, Page) {
     // SAFETY: a C string; no flag: the child is to inherit it.
     let fd = unsafe { libc::memfd_create(c"witness".as_ptr(), 0) };
     assert!(fd >= 0);
@@ -75,29 +77,29 @@ pub(crate) fn create() -> (OwnedFd, Page) {
 }
 
 /// The name of the variable that says which descriptor it is.
-pub(crate) const WITNESS: &str = "DEATH_WITNESS";
+pub const WITNESS: &str = "DEATH_WITNESS";
 
 static MINE: OnceLock<Page> = OnceLock::new();
 
 /// Maps the page in a child. Before anything is to be witnessed.
-pub(crate) fn open() -> &'static Page {
+pub fn open() -> &'static Page {
     MINE.get_or_init(|| {
         Page::map(std::env::var(WITNESS).expect("a witness").parse().expect("a descriptor"))
     })
 }
 
 /// In a child: writes something down.
-pub(crate) fn note(word: usize, value: u64) {
+pub fn note(word: usize, value: u64) {
     open().word(word).store(value, SeqCst);
 }
 
 /// In a child: counts something.
-pub(crate) fn count(word: usize) {
+pub fn count(word: usize) {
     open().word(word).fetch_add(1, SeqCst);
 }
 
 /// In a hook: writes down how far the counters are.
-pub(crate) fn sample() {
+pub fn sample() {
     for i in 0..COUNTERS_MAX {
         note(SAMPLES + i, read(COUNTERS + i));
     }
@@ -105,12 +107,12 @@ pub(crate) fn sample() {
 }
 
 /// In a child: what was written down.
-pub(crate) fn read(word: usize) -> u64 {
+pub fn read(word: usize) -> u64 {
     open().get(word)
 }
 
 /// In a child: waits until something was written down.
-pub(crate) fn wait_for(word: usize) {
+pub fn wait_for(word: usize) {
     while read(word) == 0 {
         // SAFETY: no preconditions. Neither a lock nor the heap, unlike `std::thread`'s.
         unsafe { libc::sched_yield() };

@@ -1,19 +1,22 @@
 //! What a row says.
 
-use crate::outcome::Outcome;
+use crate::Outcome;
 
 /// How a child ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum End {
+pub enum End {
+    /// By this signal.
     Signal(i32),
+    /// With this status.
     Exit(i32),
 }
 
 /// What a child has for standard error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stderr {
+pub enum Stderr {
     /// A pipe that is read to the end.
     Read,
+    /// Nothing.
     Closed,
     /// A pipe that is full, and that nobody reads.
     Full,
@@ -24,9 +27,11 @@ pub(crate) enum Stderr {
 /// What reports there are in the end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reports {
+    /// None.
     None,
     /// With this `cause` (empty for any), and this `hook`, or one of these: `crashed|timeout`.
     One(&'static str, &'static str),
+    /// More than one.
     Several,
     /// None, or one; whatever it says.
     Any,
@@ -34,7 +39,7 @@ pub(crate) enum Reports {
 
 /// What the report says of the other threads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Halt {
+pub enum Halt {
     /// All were seen to halt.
     Proven,
     /// One at least was not.
@@ -43,24 +48,27 @@ pub(crate) enum Halt {
     Any,
 }
 
-/// What the child does.
-pub(crate) type Body = Box<dyn Fn() + Send + Sync>;
+/// What a child does.
+pub type Body = Box<dyn Fn() + Send + Sync>;
 
 /// One way to die, or not to die.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) body: Body,
-    pub(crate) end: End,
+pub struct Row {
+    /// The test's name.
+    pub name: &'static str,
+    /// What the child does.
+    pub body: Body,
+    /// How it ends.
+    pub end: End,
     /// Another end that is as good.
-    pub(crate) or_end: Option<End>,
+    pub or_end: Option<End>,
     /// The lines on standard error. In them `<pid>` stands for the child's number, `<n>` for a
     /// decimal number, `<hex>` for an address, `<name>` for a thread's name, `<any>` for anything.
     pub(crate) lines: Vec<&'static str>,
     /// How often the hook began, and how often it came to its end.
-    pub(crate) hooks: (u8, u8),
+    pub hooks: (u8, u8),
     pub(crate) report: Reports,
     /// How the hook failed, if the report has to say so.
-    pub(crate) failure: Option<&'static str>,
+    pub failure: Option<&'static str>,
     pub(crate) halt: Halt,
     /// How many other threads there are, if that is known.
     pub(crate) threads: Option<u64>,
@@ -76,7 +84,7 @@ pub(crate) struct Row {
 
 impl Row {
     /// A child that dies of SIGABRT, by `cause`, with this line.
-    pub(crate) fn dies(
+    pub fn dies(
         name: &'static str,
         cause: &'static str,
         line: &'static str,
@@ -102,46 +110,42 @@ impl Row {
     }
 
     /// A child that we have nothing to say about.
-    pub(crate) fn silent(
-        name: &'static str,
-        end: End,
-        body: impl Fn() + Send + Sync + 'static,
-    ) -> Self {
+    pub fn silent(name: &'static str, end: End, body: impl Fn() + Send + Sync + 'static) -> Self {
         Self { end, lines: Vec::new(), report: Reports::None, ..Self::dies(name, "", "", body) }
     }
 
     /// The hook begins and comes to its end, once.
-    pub(crate) fn hook_ran(mut self) -> Self {
+    pub fn hook_ran(mut self) -> Self {
         self.hooks = (1, 1);
         self.outcome_of_hook("ran")
     }
 
     /// The hook begins once, and fails.
-    pub(crate) fn hook_crashed(mut self) -> Self {
+    pub fn hook_crashed(mut self) -> Self {
         self.hooks = (1, 0);
         self.outcome_of_hook("crashed")
     }
 
     /// The hook begins once, and the deadline comes before its end.
-    pub(crate) fn hook_timed_out(mut self) -> Self {
+    pub fn hook_timed_out(mut self) -> Self {
         self.hooks = (1, 0);
         self.outcome_of_hook("timeout")
     }
 
     /// There is a hook, and it must not run.
-    pub(crate) fn hook_skipped(mut self) -> Self {
+    pub fn hook_skipped(mut self) -> Self {
         self.hooks = (0, 0);
         self.outcome_of_hook("skipped")
     }
 
     /// The hook comes to its end if the others were seen to halt; else it must not run.
-    pub(crate) fn hook_ran_if_proven(self) -> Self {
+    pub fn hook_ran_if_proven(self) -> Self {
         self.hook_ran().halt(Halt::Any)
     }
 
     /// The hook comes to its end where the kernel lets processes be traced; elsewhere it must not
     /// run.
-    pub(crate) fn hook_ran_where_traced(self) -> Self {
+    pub fn hook_ran_where_traced(self) -> Self {
         if crate::tools::may_trace() {
             self.hook_ran()
         } else {
@@ -150,94 +154,102 @@ impl Row {
     }
 
     /// What the report says of the hook's failure.
-    pub(crate) fn failure(mut self, failure: &'static str) -> Self {
+    pub fn failure(mut self, failure: &'static str) -> Self {
         self.failure = Some(failure);
         self
     }
 
     /// What the report says of the other threads.
-    pub(crate) fn halt(mut self, halt: Halt) -> Self {
+    pub fn halt(mut self, halt: Halt) -> Self {
         self.halt = halt;
         self
     }
 
     /// There are so many other threads.
-    pub(crate) fn threads(mut self, threads: usize) -> Self {
+    pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads as u64);
         self
     }
 
     /// What the report says of the hook, if there is one.
-    pub(crate) fn outcome_of_hook(mut self, outcome: &'static str) -> Self {
+    pub fn outcome_of_hook(mut self, outcome: &'static str) -> Self {
         if let Reports::One(_, hook) = &mut self.report {
             *hook = outcome;
         }
         self
     }
 
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
+    /// One more variable.
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env.push((name, value));
         self
     }
 
-    pub(crate) fn ends(mut self, end: End) -> Self {
+    /// Another end than SIGABRT.
+    pub fn ends(mut self, end: End) -> Self {
         self.end = end;
         self
     }
 
-    pub(crate) fn stderr(mut self, stderr: Stderr) -> Self {
+    /// Another standard error, on which no line is looked for.
+    pub fn stderr(mut self, stderr: Stderr) -> Self {
         self.stderr = stderr;
         self.lines.clear();
         self
     }
 
-    pub(crate) fn lines(mut self, lines: &[&'static str]) -> Self {
+    /// Other lines than the one.
+    pub fn lines(mut self, lines: &[&'static str]) -> Self {
         self.lines = lines.to_vec();
         self
     }
 
-    pub(crate) fn no_report(mut self) -> Self {
+    /// There is to be none.
+    pub fn no_report(mut self) -> Self {
         self.report = Reports::None;
         self
     }
 
     /// There are several, for `check` to look at.
-    pub(crate) fn several_reports(mut self) -> Self {
+    pub fn several_reports(mut self) -> Self {
         self.report = Reports::Several;
         self
     }
 
     /// Whether there is a report, and what it says, is not what the row is about.
-    pub(crate) fn any_report(mut self) -> Self {
+    pub fn any_report(mut self) -> Self {
         self.report = Reports::Any;
         self
     }
 
     /// The process itself goes on: it was a child that died.
-    pub(crate) fn and_then_exits(mut self, code: i32) -> Self {
+    pub fn and_then_exits(mut self, code: i32) -> Self {
         self.end = End::Exit(code);
         self
     }
 
     /// Whatever the report says is the cause.
-    pub(crate) fn of_any_cause(mut self) -> Self {
+    pub fn of_any_cause(mut self) -> Self {
         if let Reports::One(cause, _) = &mut self.report {
             *cause = "";
         }
         self
     }
 
-    pub(crate) fn before_exec(mut self, f: fn()) -> Self {
+    /// What the child does before it becomes the program: async-signal-safe.
+    pub fn before_exec(mut self, f: fn()) -> Self {
         self.before_exec = f;
         self
     }
 
-    pub(crate) fn check(mut self, f: fn(&Outcome)) -> Self {
+    /// Whatever else there is to check.
+    pub fn check(mut self, f: fn(&Outcome)) -> Self {
         self.check = f;
         self
     }
 
-    pub(crate) fn clear(mut self, f: fn(u32)) -> Self {
+    /// Clears away what the child, whose number it is told, has left behind.
+    pub fn clear(mut self, f: fn(u32)) -> Self {
         self.clear = f;
         self
     }

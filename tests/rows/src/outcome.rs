@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use serde_json::Value;
 
-use crate::table::{End, Halt, Reports, Row};
+use crate::row::{End, Halt, Reports, Row};
 use crate::witness::{FORBIDDEN, HOOK_BEGAN, HOOK_ENDED, Page};
 
 /// How a child ends that cannot do what its row is about, and how its line begins.
@@ -14,25 +14,30 @@ pub(crate) const SKIPPED_STATUS: i32 = 77;
 pub(crate) const SKIPPED: &str = "skipped: ";
 
 /// How a child has ended.
-pub(crate) struct Outcome {
-    pub(crate) pid: u32,
-    pub(crate) status: ExitStatus,
-    pub(crate) stderr: String,
+pub struct Outcome {
+    /// Its number.
+    pub pid: u32,
+    /// By a signal, or with an exit status.
+    pub status: ExitStatus,
+    /// What it wrote to standard error.
+    pub stderr: String,
     /// The reports in its folder, by name.
-    pub(crate) reports: Vec<(String, Value)>,
-    pub(crate) folder: PathBuf,
-    pub(crate) page: Page,
+    pub reports: Vec<(String, Value)>,
+    /// Its folder, while `check` looks at it.
+    pub folder: PathBuf,
+    /// What happened in it.
+    pub page: Page,
 }
 
 impl Outcome {
     /// The one report.
-    pub(crate) fn report(&self) -> &Value {
+    pub fn report(&self) -> &Value {
         assert_eq!(self.reports.len(), 1, "reports: {:?}", self.reports);
         &self.reports[0].1
     }
 
     /// Says everything that is not as in the row.
-    pub(crate) fn compare(&self, row: &Row) {
+    pub fn compare(&self, row: &Row) {
         let end = match (self.status.signal(), self.status.code()) {
             (Some(signal), _) => End::Signal(signal),
             (_, code) => End::Exit(code.expect("a signal or a code")),
@@ -110,7 +115,7 @@ impl Outcome {
     }
 
     /// Why the child could not do what its row is about.
-    pub(crate) fn skipped(&self) -> Option<&str> {
+    pub fn skipped(&self) -> Option<&str> {
         let text = self.stderr.lines().last()?.strip_prefix(SKIPPED)?;
         (self.status.code() == Some(SKIPPED_STATUS)).then_some(text)
     }
