@@ -1,41 +1,20 @@
 //! In a program whose global allocator is another, nothing was set aside; it dies all the same.
 
-#![allow(
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "tests make their troubles by runs of system calls, of which none is argued alone"
-)]
+use std::os::unix::process::ExitStatusExt;
 
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::Command;
+use failfast_alloc_rows::child::in_child;
+use failfast_alloc_rows::tools::write_to;
 
-/// Names the test, in a child's environment.
-const CHILD: &str = "UNPREPARED_CHILD";
-
-/// Runs `die` in a child, which is to die of SIGABRT, and returns what it wrote.
-fn in_child(name: &str, die: fn()) -> String {
-    if std::env::var_os(CHILD).is_some() {
-        die();
-        std::process::exit(0);
-    }
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", name, "--nocapture"]).env(CHILD, "yes").env("RUST_BACKTRACE", "0");
-    // SAFETY: async-signal-safe.
-    unsafe {
-        command.pre_exec(|| {
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &none);
-            Ok(())
-        });
-    }
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{}: {text}", output.status);
-    text
+/// What a child wrote that died of SIGABRT, as it was to.
+fn died(name: &str, die: fn()) -> String {
+    let ended = in_child(name, die);
+    assert_eq!(ended.status.signal(), Some(libc::SIGABRT), "{ended:?}");
+    ended.err
 }
 
 #[test]
 fn a_hook_runs_on_the_programs_heap() {
-    let text = in_child("a_hook_runs_on_the_programs_heap", || {
+    let text = died("a_hook_runs_on_the_programs_heap", || {
         // SAFETY: the hook has no need of anything.
         unsafe {
             failfast_alloc::set_abort_hook(|report| {
@@ -53,12 +32,10 @@ fn a_hook_runs_on_the_programs_heap() {
 
 #[test]
 fn a_hook_that_faults_ends_in_sigabrt() {
-    let text = in_child("a_hook_that_faults_ends_in_sigabrt", || {
+    let text = died("a_hook_that_faults_ends_in_sigabrt", || {
         // SAFETY: the hook is the failure that this is about.
         unsafe {
-            failfast_alloc::set_abort_hook(|_| {
-                std::hint::black_box(std::ptr::null_mut::<u8>()).write_volatile(1);
-            });
+            failfast_alloc::set_abort_hook(|_| write_to(0));
         }
         failfast_alloc::fail_fast("enough");
     });
@@ -67,7 +44,7 @@ fn a_hook_that_faults_ends_in_sigabrt() {
 
 #[test]
 fn a_probe_finds_the_end_of_the_stack() {
-    let text = in_child("a_probe_finds_the_end_of_the_stack", || {
+    let text = died("a_probe_finds_the_end_of_the_stack", || {
         failfast_alloc::stack::probe(64 << 10);
         assert!(failfast_alloc::stack::remaining().is_some_and(|bytes| bytes > 1 << 20));
         failfast_alloc::stack::probe(1 << 30);

@@ -88,7 +88,7 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 fn main() -> std::process::ExitCode {
-    run(&SCENARIOS.iter().collect::<Vec<_>>())
+    run(SCENARIOS)
 }
 
 const fn main_dies(name: &'static str, f: fn()) -> Scenario {

@@ -19,5 +19,5 @@ macro_rules! scenarios {
 const SCENARIOS: &[Scenario] = with_all_cases!(scenarios);
 
 fn main() -> std::process::ExitCode {
-    run(&SCENARIOS.iter().collect::<Vec<_>>())
+    run(SCENARIOS)
 }

@@ -2,26 +2,13 @@
 //! and threads of C are guarded from their first allocation on.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 
 use failfast_alloc::FailFast;
+use failfast_alloc_rows::child::{Ended, in_child};
 use failfast_alloc_stacks::{frames_arguments, frames_unwind};
 
 #[global_allocator]
 static ALLOC: FailFast = FailFast::system();
-
-const CHILD: &str = "CRASH_HANDLER_CHILD";
-
-fn in_child(name: &str, f: fn()) -> Option<(std::process::ExitStatus, String)> {
-    if std::env::var_os(CHILD).is_some() {
-        f();
-        std::process::exit(0);
-    }
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", name, "--nocapture"]).env(CHILD, "yes").env("RUST_BACKTRACE", "0");
-    let output = command.output().unwrap();
-    Some((output.status, String::from_utf8_lossy(&output.stderr).into_owned()))
-}
 
 /// Has the crash reporter linked, and its handlers installed after ours.
 fn attach() -> crash_handler::CrashHandler {
@@ -44,7 +31,7 @@ fn threads_are_made_by_the_one_and_guarded_by_the_other() {
         std::thread::spawn(|| drop(std::hint::black_box(vec![1_u8; 100]))).join().unwrap();
         drop(handler);
     });
-    let (status, text) = ended.unwrap();
+    let Ended { status, err: text, .. } = ended;
     assert!(status.success(), "{status}: {text}");
 }
 
@@ -61,7 +48,7 @@ fn an_overflow_is_found_by_the_probe() {
         let thread = std::thread::Builder::new().name("deep".into());
         let _ = thread.spawn(|| go_down(0)).unwrap().join();
     });
-    let (status, text) = ended.unwrap();
+    let Ended { status, err: text, .. } = ended;
     assert_eq!(status.signal(), Some(libc::SIGABRT), "{text}");
     assert!(text.starts_with("failfast: stack overflow: thread `deep`"), "{text}");
 }

@@ -7,17 +7,17 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use failfast_alloc::FailFast;
+use failfast_alloc_rows::Test;
+use failfast_alloc_rows::child::{self, HANGS_AFTER};
 use failfast_alloc_stacks::frames_small;
-use libtest_mimic::{Arguments, Trial};
 
 #[global_allocator]
 static ALLOC: FailFast = FailFast::system();
 
-const ROW: &str = "TRAPPED_ROW";
 /// What a child exits with that was trapped.
 const TRAPPED: i32 = 99;
 
@@ -121,58 +121,70 @@ fn overflow_by_allocation() {
     std::hint::black_box(go_down());
 }
 
-const ROWS: [(&str, fn(), bool); 7] = [
-    ("main", overflow, true),
-    ("main_by_the_probe", overflow_by_allocation, true),
-    ("a_thread", || drop(std::thread::spawn(overflow).join()), true),
-    ("a_thread_by_the_probe", || drop(std::thread::spawn(overflow_by_allocation).join()), true),
-    (
-        "a_hook_that_allocates",
-        || {
-            // SAFETY: the hook needs nothing.
-            unsafe { failfast_alloc::set_abort_hook(|_| drop(vec![1_u8; 10_000])) };
-            overflow();
-        },
-        true,
-    ),
-    (
-        "the_trap_itself",
-        || {
-            assert!(PASSED.load(SeqCst) > 0);
-            SET.store(true, SeqCst);
-            drop(std::hint::black_box(Box::new(1)));
-        },
-        false,
-    ),
-    (
-        "the_trap_of_locks",
-        || {
-            let mut mutex = libc::PTHREAD_MUTEX_INITIALIZER;
-            SET.store(true, SeqCst);
-            // SAFETY: a mutex that nobody holds.
-            unsafe { libc::pthread_mutex_lock(&mut mutex) };
-        },
-        false,
-    ),
-];
+/// Its name, what the child does, and whether it dies as it should, or in a trap.
+struct Trapped(&'static str, fn(), bool);
 
-fn main() {
-    if let Ok(name) = std::env::var(ROW) {
-        let row = ROWS.iter().find(|row| row.0 == name).expect("a row");
-        return row.1();
+impl Test for Trapped {
+    fn name(&self) -> &str {
+        self.0
     }
-    let trials = ROWS.iter().map(|&(name, _, dies)| {
-        Trial::test(name, move || {
-            let mut command = Command::new(std::env::current_exe()?);
-            let output = command.env(ROW, name).env("RUST_BACKTRACE", "0").output()?;
-            let text = String::from_utf8_lossy(&output.stderr);
-            let status = output.status;
-            let ended = match dies {
-                true => status.signal() == Some(libc::SIGABRT) && text.lines().count() == 1,
-                false => status.code() == Some(TRAPPED),
-            };
-            if ended { Ok(()) } else { Err(format!("{status}: {text}").into()) }
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+
+    fn body(&self) {
+        self.1();
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut command = child::command(self.0);
+        let ended = child::run(command.stderr(Stdio::piped()), HANGS_AFTER)?;
+        let is_right = match self.2 {
+            true => ended.status.signal() == Some(libc::SIGABRT) && ended.err.lines().count() == 1,
+            false => ended.status.code() == Some(TRAPPED),
+        };
+        if is_right { Ok(()) } else { Err(format!("{ended:?}")) }
+    }
+}
+
+fn rows() -> Vec<Trapped> {
+    vec![
+        Trapped("main", overflow, true),
+        Trapped("main_by_the_probe", overflow_by_allocation, true),
+        Trapped("a_thread", || drop(std::thread::spawn(overflow).join()), true),
+        Trapped(
+            "a_thread_by_the_probe",
+            || drop(std::thread::spawn(overflow_by_allocation).join()),
+            true,
+        ),
+        Trapped(
+            "a_hook_that_allocates",
+            || {
+                // SAFETY: the hook needs nothing.
+                unsafe { failfast_alloc::set_abort_hook(|_| drop(vec![1_u8; 10_000])) };
+                overflow();
+            },
+            true,
+        ),
+        Trapped(
+            "the_trap_itself",
+            || {
+                assert!(PASSED.load(SeqCst) > 0);
+                SET.store(true, SeqCst);
+                drop(std::hint::black_box(Box::new(1)));
+            },
+            false,
+        ),
+        Trapped(
+            "the_trap_of_locks",
+            || {
+                let mut mutex = libc::PTHREAD_MUTEX_INITIALIZER;
+                SET.store(true, SeqCst);
+                // SAFETY: a mutex that nobody holds.
+                unsafe { libc::pthread_mutex_lock(&mut mutex) };
+            },
+            false,
+        ),
+    ]
+}
+
+fn main() -> ExitCode {
+    failfast_alloc_rows::main(rows(), Vec::new())
 }

@@ -3,8 +3,8 @@
 
 use std::ffi::c_void;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 
+use failfast_alloc_rows::child::in_child;
 use failfast_alloc_stacks::{frames_arguments, frames_thread, frames_unwind};
 
 extern "C" fn has_no_alternate_stack(_: *mut c_void) -> *mut c_void {
@@ -32,12 +32,7 @@ fn threads_of_c_are_as_they_were() {
 
 #[test]
 fn their_overflow_is_an_ordinary_fault() {
-    const CHILD: &str = "UNDECLARED_CHILD";
-    if std::env::var_os(CHILD).is_some() {
-        frames_thread(1 << 20, 0);
-    }
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "their_overflow_is_an_ordinary_fault"]).env(CHILD, "yes");
-    let output = command.output().unwrap();
-    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
+    let name = "their_overflow_is_an_ordinary_fault";
+    let ended = in_child(name, || _ = frames_thread(1 << 20, 0));
+    assert_eq!(ended.status.signal(), Some(libc::SIGSEGV), "{ended:?}");
 }

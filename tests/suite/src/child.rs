@@ -1,37 +1,43 @@
-//! Runs a scenario in a child process, and judges how it ended.
+//! Judges how a scenario's child has ended.
 
-use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use libtest_mimic::Failed;
+use failfast_alloc_rows::Test;
+use failfast_alloc_rows::child::{self, Ended, HANGS_AFTER};
 
 use crate::{End, Scenario};
 
-/// Names the scenario, in a child's environment.
-const NAME: &str = "SUITE_SCENARIO";
-/// A child that takes longer hangs. Generous: the machine may be slow, and it is only a bound.
-const HANGS_AFTER: Duration = Duration::from_secs(60);
+impl Test for &'static Scenario {
+    fn name(&self) -> &str {
+        self.name
+    }
 
-/// The scenario that this process is to run, if it is a child.
-pub(crate) fn requested() -> Option<String> {
-    std::env::var(NAME).ok()
+    fn body(&self) {
+        (self.run)();
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut command = child::command(self.name);
+        command.envs(self.env.iter().chain(&self.set).copied()).stderr(Stdio::piped());
+        if let Some(f) = self.before_exec {
+            // SAFETY: what scenarios do there is async-signal-safe.
+            unsafe {
+                command.pre_exec(move || {
+                    f();
+                    Ok(())
+                });
+            }
+        }
+        judge(self.end, &child::run(&mut command, hangs_after())?)
+    }
 }
 
-/// Runs a scenario in a child, and says what was wrong with its end.
-pub(crate) fn check(scenario: &'static Scenario) -> Result<(), Failed> {
-    let mut child = spawn(scenario)?;
-    let mut stderr = child.stderr.take().expect("piped");
-    let reader = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = stderr.read_to_end(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
-    });
-    let status = wait(&mut child)?;
-    let text = reader.join().map_err(|_| "the reader panicked")?;
+fn judge(end: End, ended: &Ended) -> Result<(), String> {
+    let (status, text) = (ended.status, &ended.err);
     let last = text.lines().last().unwrap_or_default();
-    let right = match scenario.end {
+    let right = match end {
         End::Success => status.success(),
         End::Says(line) => status.success() && last.contains(line),
         End::SaysOnly(line) => status.success() && text.lines().count() == 1 && last.contains(line),
@@ -39,45 +45,15 @@ pub(crate) fn check(scenario: &'static Scenario) -> Result<(), Failed> {
         End::Exit(code, line) => status.code() == Some(code) && last.contains(line),
         End::Killed(signal) => status.signal() == Some(signal) && text.is_empty(),
         End::AbortAnd(judge) => {
-            judge(&text).map_err(|wrong| format!("{wrong}; {status}; it wrote:\n{text}"))?;
+            judge(text).map_err(|wrong| format!("{wrong}; {status}; it wrote:\n{text}"))?;
             status.signal() == Some(libc::SIGABRT)
         }
     };
-    if right { Ok(()) } else { Err(format!("ended with {status}; it wrote:\n{text}").into()) }
+    if right { Ok(()) } else { Err(format!("ended with {status}; it wrote:\n{text}")) }
 }
 
-fn spawn(scenario: &'static Scenario) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.env(NAME, scenario.name).envs(scenario.env.iter().chain(&scenario.set).copied());
-    command.env("RUST_BACKTRACE", "0");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    // SAFETY: `setrlimit`, and what scenarios do there, are async-signal-safe.
-    unsafe {
-        command.pre_exec(move || {
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &none);
-            if let Some(f) = scenario.before_exec {
-                f();
-            }
-            Ok(())
-        });
-    }
-    command.spawn()
-}
-
-fn wait(child: &mut Child) -> Result<std::process::ExitStatus, Failed> {
-    let start = Instant::now();
+/// A scenario may be asked to take longer.
+fn hangs_after() -> Duration {
     let asked = std::env::var(crate::tree::SECONDS).ok().and_then(|text| text.parse().ok());
-    let hangs_after = HANGS_AFTER + Duration::from_secs(asked.unwrap_or(0));
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if start.elapsed() > hangs_after {
-            child.kill()?;
-            child.wait()?;
-            return Err(format!("hung for {hangs_after:?}").into());
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    HANGS_AFTER + Duration::from_secs(asked.unwrap_or(0))
 }

@@ -25,8 +25,6 @@ mod tree;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
-
 pub use kernel::refuse;
 
 /// A scenario that ends by itself, or that dies.
@@ -107,19 +105,10 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
 
 /// Runs the scenarios of a program as tests; or one of them, if this is a child.
 pub fn main(program: Program) -> ExitCode {
-    run(&scenarios(program).collect::<Vec<_>>())
+    run(scenarios(program))
 }
 
 /// Runs scenarios as tests; or one of them, if this is a child.
-pub fn run(scenarios: &[&'static Scenario]) -> ExitCode {
-    if let Some(name) = child::requested() {
-        let scenario = scenarios.iter().find(|s| name == s.name).expect("no such scenario");
-        (scenario.run)();
-        return ExitCode::SUCCESS;
-    }
-    let trial = |s: &&'static Scenario| {
-        let s = *s;
-        Trial::test(s.name, move || child::check(s))
-    };
-    libtest_mimic::run(&Arguments::from_args(), scenarios.iter().map(trial).collect()).exit_code()
+pub fn run(scenarios: impl IntoIterator<Item = &'static Scenario>) -> ExitCode {
+    failfast_alloc_rows::main(scenarios.into_iter().collect(), Vec::new())
 }

@@ -11,40 +11,42 @@
 mod cases;
 mod child;
 
+use std::process::ExitCode;
+
 use failfast_alloc::FailFast;
-use failfast_alloc_dying::{requested, run};
-use libtest_mimic::{Arguments, Trial};
+use failfast_alloc_dying::run;
+use failfast_alloc_rows::Test;
 
 #[global_allocator]
 static ALLOC: FailFast = FailFast::system();
 
-fn main() {
-    let cases = cases::all();
-    if let Some(name) = requested() {
-        let case = cases.iter().find(|case| case.name == name).expect("a case of this name");
-        return child::run(case);
-    }
-    let trials = cases.into_iter().map(|case| {
-        let name = case.name.clone();
-        Trial::test(name, move || check(&case).map_err(Into::into))
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+fn main() -> ExitCode {
+    failfast_alloc_rows::main(cases::all(), Vec::new())
 }
 
-/// Runs a case, and says what was not as it should be.
-fn check(case: &cases::Case) -> Result<(), String> {
-    // A quarter of it is for the halt, which is not what this is about: so much even on a busy
-    // machine.
-    let timeout = if case.fault == cases::Fault::Hang { "1200ms" } else { "20s" };
-    let mut env = vec![("FAILFAST_HOOK_TIMEOUT", timeout)];
-    env.extend(case.phase.program().map(|program| ("FAILFAST_EXEC", program)));
-    let seen = run(&case.name, &env)?;
-    let hooks = seen.said.iter().filter(|word| *word == "hook").count();
-    let line = seen.wrote.contains("failfast: requested: enough (thread `main`, pid ");
-    let hook = (hooks == 1, seen.reported("hook").to_owned());
-    let expected = case.expected();
-    let is_right = seen.signal() == Some(expected.end)
-        && hooks <= 1
-        && (line, hook) == (expected.line, (expected.hook, expected.reported.to_owned()));
-    if is_right { Ok(()) } else { Err(format!("expected {expected:#?}, seen {seen:#?}")) }
+impl Test for cases::Case {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn body(&self) {
+        child::run(self);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        // A quarter of it is for the halt, which is not what this is about: so much even on a busy
+        // machine.
+        let timeout = if self.fault == cases::Fault::Hang { "1200ms" } else { "20s" };
+        let mut env = vec![("FAILFAST_HOOK_TIMEOUT", timeout)];
+        env.extend(self.phase.program().map(|program| ("FAILFAST_EXEC", program)));
+        let seen = run(&self.name, &env)?;
+        let hooks = seen.said().iter().filter(|word| **word == "hook").count();
+        let line = seen.wrote().contains("failfast: requested: enough (thread `main`, pid ");
+        let hook = (hooks == 1, seen.reported("hook").to_owned());
+        let expected = self.expected();
+        let is_right = seen.signal() == Some(expected.end)
+            && hooks <= 1
+            && (line, hook) == (expected.line, (expected.hook, expected.reported.to_owned()));
+        if is_right { Ok(()) } else { Err(format!("expected {expected:#?}, seen {seen:#?}")) }
+    }
 }

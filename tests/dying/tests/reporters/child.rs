@@ -1,6 +1,5 @@
 //! The process that fails.
 
-use std::ffi::CStr;
 use std::hint::black_box;
 use std::ptr;
 use std::sync::OnceLock;
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use crash_handler::{CrashContext, CrashEventResult, CrashHandler, make_crash_event};
 use failfast_alloc::set_abort_hook;
 use failfast_alloc_dying::say;
+use failfast_alloc_rows::tools::{early, linger};
 
 use crate::cases::{Attached, Callback, Case, Trouble};
 
@@ -25,10 +25,7 @@ static IS_DYING: AtomicBool = AtomicBool::new(false);
 #[unsafe(link_section = ".init_array.00010")]
 static CONSTRUCTOR: extern "C" fn() = {
     extern "C" fn constructor() {
-        // SAFETY: a C string; nobody else runs yet.
-        let name = unsafe { libc::getenv(failfast_alloc_dying::CASE_C.as_ptr()) };
-        // SAFETY: null, or a C string that stays.
-        if !name.is_null() && unsafe { CStr::from_ptr(name) }.to_bytes().starts_with(b"before") {
+        if early(failfast_alloc_rows::ROW_C).starts_with(b"before") {
             attach();
         }
     }
@@ -121,14 +118,5 @@ fn say_callback(signal: i32) {
         (libc::SIGABRT, 0) => say("callback SIGABRT, 0 others moved"),
         (_, 0) => say("callback for another signal, 0 others moved"),
         _ => say("others moved"),
-    }
-}
-
-/// Gives other threads time, if there are any that go on.
-fn linger() {
-    for _ in 0..10 {
-        let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-        // SAFETY: a complete time.
-        unsafe { libc::nanosleep(&time, ptr::null_mut()) };
     }
 }

@@ -9,34 +9,37 @@
 mod cases;
 mod child;
 
+use std::process::ExitCode;
+
 use failfast_alloc::FailFast;
-use failfast_alloc_dying::{requested, run};
-use libtest_mimic::{Arguments, Trial};
+use failfast_alloc_dying::run;
+use failfast_alloc_rows::Test;
 
 #[global_allocator]
 static ALLOC: FailFast = FailFast::system();
 
-fn main() {
-    let cases = cases::all();
-    if let Some(name) = requested() {
-        let case = cases.iter().find(|case| case.name == name).expect("a case of this name");
-        return child::run(case);
-    }
-    let trials = cases.into_iter().map(|case| {
-        let name = case.name.clone();
-        Trial::test(name, move || check(&case).map_err(Into::into))
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+fn main() -> ExitCode {
+    failfast_alloc_rows::main(cases::all(), Vec::new())
 }
 
-/// Runs a case, and says what was not as it should be.
-fn check(case: &cases::Case) -> Result<(), String> {
-    let mut env = vec![("FAILFAST_BUDGET", "32MiB")];
-    // A hanging callback is held to its own time, which is half a second, and not to this.
-    env.push(("FAILFAST_HOOK_TIMEOUT", "10m"));
-    env.extend(case.env);
-    let seen = run(&case.name, &env)?;
-    let cause = seen.reported("cause");
-    let is_right = seen.signal() == Some(case.end) && seen.said == case.says && cause == case.cause;
-    if is_right { Ok(()) } else { Err(format!("{seen:#?}")) }
+impl Test for cases::Case {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn body(&self) {
+        child::run(self);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut env = vec![("FAILFAST_BUDGET", "32MiB")];
+        // A hanging callback is held to its own time, which is half a second, and not to this.
+        env.push(("FAILFAST_HOOK_TIMEOUT", "10m"));
+        env.extend(self.env);
+        let seen = run(&self.name, &env)?;
+        let cause = seen.reported("cause");
+        let is_right =
+            seen.signal() == Some(self.end) && seen.said() == self.says && cause == self.cause;
+        if is_right { Ok(()) } else { Err(format!("{seen:#?}")) }
+    }
 }
