@@ -3,15 +3,12 @@
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 use std::cell::RefCell;
 use std::hint::black_box;
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Barrier, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Barrier, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use failfast_alloc::{Cluster, Limit, fallible, usage};
 
+use crate::tools::{Block, Random, cluster, live};
 use crate::{End, Scenario, plain};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -41,13 +38,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     plain("there_is_an_end_to_clusters", full),
     plain("a_budget_below_what_is_live_changes_nothing", set_budget),
     plain("external_bytes_are_charged", external),
-    plain("soft_budgets_are_crossed_exactly", soft),
-    plain("one_request_crosses_from_far_below", crosses_at_once),
-    plain("a_soft_budget_refuses_nothing", soft_refuses_nothing),
-    plain("a_crossing_wakes", wakes),
-    plain("a_limited_future_ends", limited),
-    plain("futures_that_wait_leave_nothing", waits_leave_nothing),
-    plain("a_crossing_wakes_nobody_elses_task", wakes_its_own),
     plain("destructors_of_threads_are_in_the_root", destructors),
     plain("a_forked_child_has_its_clusters", forked),
     plain("panics_leave_the_cluster", unwinds),
@@ -109,52 +99,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         })
     },
 ];
-
-fn cluster(name: &str, budget: usize) -> Cluster {
-    Cluster::builder(name).budget(Limit::bytes(budget)).build().unwrap()
-}
-
-fn live(cluster: &Cluster) -> usize {
-    cluster.usage().live
-}
-
-/// A block of the global allocator's.
-struct Block(*mut u8, Layout);
-// SAFETY: whoever has it owns it; nothing is done through a shared reference.
-unsafe impl Send for Block {}
-
-impl Block {
-    fn new(size: usize, align: usize) -> Self {
-        let layout = Layout::from_size_align(size, align).unwrap();
-        // SAFETY: the size is not zero.
-        let at = unsafe { alloc(layout) };
-        assert!(!at.is_null() && at.addr().is_multiple_of(align));
-        // SAFETY: fresh, of that size.
-        unsafe { at.write_bytes(size as u8, size) };
-        Self(at, layout)
-    }
-
-    fn resize(&mut self, size: usize) {
-        let kept = size.min(self.1.size());
-        let first = self.1.size() as u8;
-        // SAFETY: allocated in that layout.
-        self.0 = unsafe { realloc(self.0, self.1, size) };
-        assert!(!self.0.is_null());
-        // SAFETY: as much as was kept is readable.
-        let bytes = unsafe { std::slice::from_raw_parts(self.0, kept) };
-        assert!(bytes.iter().all(|byte| *byte == first), "contents");
-        self.1 = Layout::from_size_align(size, self.1.align()).unwrap();
-        // SAFETY: of that size.
-        unsafe { self.0.write_bytes(size as u8, size) };
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // SAFETY: allocated in that layout, freed once.
-        unsafe { dealloc(self.0, self.1) }
-    }
-}
 
 fn owners() {
     let (one, two) = (cluster("one", 1 << 20), cluster("two", 1 << 20));
@@ -341,18 +285,6 @@ fn nest() {
     assert_eq!(inner.parent(), Some(last));
     drop(blocks);
     assert_eq!(live(&inner), 0);
-}
-
-/// A generator of numbers that is good enough to mix sizes (xorshift64*, Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
 }
 
 /// A block, and the number of its cluster.
@@ -639,229 +571,6 @@ fn external() {
     thread::spawn(move || drop(charge)).join().unwrap();
     drop(block);
     assert_eq!(live(&outer), 0);
-}
-
-fn soft() {
-    let job = Cluster::builder("job").soft_budget(Limit::bytes(50_000)).build().unwrap();
-    let other = job.clone();
-    let credit = thread::spawn(move || other.run(|| Block::new(10_000, 8))).join().unwrap();
-    let first = job.run(|| Block::new(40_000, 8));
-    assert!(!job.over_soft_budget());
-    let second = job.run(|| Block::new(1, 8));
-    assert!(job.over_soft_budget());
-    drop(second);
-    assert!(!job.over_soft_budget());
-    drop((first, credit));
-    job.set_soft_budget(Limit::bytes(10)).unwrap();
-    let third = job.run(|| Block::new(11, 8));
-    assert!(job.over_soft_budget());
-    drop(third);
-    assert!(!job.over_soft_budget());
-    job.set_soft_budget(Limit::Unlimited).unwrap();
-    assert!(!job.over_soft_budget());
-}
-
-/// One request goes from far below a soft budget to far above it, while others have accounts.
-fn crosses_at_once() {
-    let job = Cluster::builder("job").soft_budget(Limit::bytes(50_000)).build().unwrap();
-    let all_here = &Barrier::new(2);
-    thread::scope(|scope| {
-        let other = &job;
-        scope.spawn(move || {
-            let block = other.run(|| Block::new(100, 8));
-            all_here.wait();
-            all_here.wait();
-            drop(block);
-        });
-        all_here.wait();
-        for _ in 0..3 {
-            let block = job.run(|| Block::new(60_000, 8));
-            assert!(job.over_soft_budget());
-            drop(block);
-            assert!(!job.over_soft_budget());
-        }
-        all_here.wait();
-    });
-    assert_eq!(live(&job), 0);
-}
-
-/// A request that fits in the budget, once others' credit is recalled, is not refused because it is
-/// the soft budget that lacks room first; and one that does not fit crosses nothing.
-fn soft_refuses_nothing() {
-    let job = cluster("job", 50_000);
-    job.set_soft_budget(Limit::bytes(25_000)).unwrap();
-    let all_here = &Barrier::new(2);
-    thread::scope(|scope| {
-        let other = &job;
-        scope.spawn(move || {
-            let block = other.run(|| Block::new(100, 8));
-            all_here.wait();
-            all_here.wait();
-            drop(block);
-        });
-        all_here.wait();
-        let mut list: Vec<u8> = Vec::new();
-        assert!(job.run(|| fallible(|| list.try_reserve_exact(49_901))).is_err());
-        assert!(!job.over_soft_budget());
-        assert!(job.run(|| fallible(|| list.try_reserve_exact(49_900))).is_ok());
-        assert!(job.over_soft_budget());
-        drop(list);
-        all_here.wait();
-    });
-    assert_eq!(live(&job), 0);
-}
-
-/// Counts how often it is woken, and wakes a thread.
-struct Count(AtomicUsize, thread::Thread);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Relaxed);
-        self.1.unpark();
-    }
-}
-
-fn counting() -> (Arc<Count>, Waker) {
-    let count = Arc::new(Count(AtomicUsize::new(0), thread::current()));
-    (count.clone(), count.into())
-}
-
-/// Polls until the future is ready, asleep in between.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let (_, waker) = counting();
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        thread::park_timeout(Duration::from_secs(60));
-    }
-}
-
-fn wakes() {
-    let job = Cluster::builder("job").soft_budget(Limit::bytes(50_000)).build().unwrap();
-    for _ in 0..20 {
-        let all_here = Barrier::new(3);
-        thread::scope(|scope| {
-            let waits = scope.spawn(|| {
-                all_here.wait();
-                job.wait_over_soft_budget(Duration::from_secs(60))
-            });
-            let polls = scope.spawn(|| {
-                all_here.wait();
-                block_on(job.until_over_soft_budget());
-            });
-            all_here.wait();
-            let mut blocks: Vec<_> = (0..51).map(|_| job.run(|| Block::new(1000, 8))).collect();
-            assert!(waits.join().unwrap());
-            polls.join().unwrap();
-            // Within the hysteresis: who asks anew is told of the next crossing all the same.
-            blocks.truncate(49);
-            thread::scope(|scope| {
-                let waits = scope.spawn(|| job.wait_over_soft_budget(Duration::from_secs(60)));
-                blocks.extend((0..2).map(|_| job.run(|| Block::new(1000, 8))));
-                assert!(waits.join().unwrap());
-            });
-        });
-    }
-    assert!(!job.wait_over_soft_budget(Duration::from_millis(1)));
-}
-
-fn limited() {
-    struct Witness<'a>(&'a AtomicUsize);
-    impl Drop for Witness<'_> {
-        fn drop(&mut self) {
-            assert_eq!(Cluster::current().name(), "request");
-            self.0.fetch_add(1, Relaxed);
-        }
-    }
-    let request = Cluster::builder("request").soft_budget(Limit::kib(64)).build().unwrap();
-    let dropped = AtomicUsize::new(0);
-    // It sleeps; another thread crosses, and that ends it.
-    let other = request.clone();
-    let crosser = thread::spawn(move || other.run(|| Block::new(100_000, 8)));
-    let witness = Witness(&dropped);
-    let answer = block_on(request.limited(async {
-        std::future::pending::<()>().await;
-        drop(witness);
-    }));
-    let over = answer.unwrap_err();
-    assert_eq!((over.cluster(), over.live(), over.budget()), ("request", 100_000, 65_536));
-    // Over already: it is not polled, but dropped inside.
-    let witness = Witness(&dropped);
-    let answer = block_on(request.limited(async {
-        drop(witness);
-        unreachable!("polled");
-    }));
-    let _: Result<(), _> = answer;
-    drop(crosser.join().unwrap());
-    assert_eq!(block_on(request.limited(async { 7 })), Ok(7));
-    assert_eq!(dropped.load(Relaxed), 2);
-    // Dropped unpolled, a scoped future is dropped inside too.
-    let witness = Witness(&dropped);
-    drop(request.scope(async move { drop(witness) }));
-    assert_eq!(dropped.load(Relaxed), 3);
-    assert_eq!((live(&request), Cluster::current()), (0, Cluster::root()));
-}
-
-fn poll_once<F: Future>(future: std::pin::Pin<&mut F>, waker: &Waker) {
-    assert!(future.poll(&mut Context::from_waker(waker)).is_pending());
-}
-
-fn waits_leave_nothing() {
-    let request = Cluster::builder("request").soft_budget(Limit::kib(64)).build().unwrap();
-    let (limited, until) =
-        (|| request.limited(until_polled_often()), || request.until_over_soft_budget());
-    let wait = |_| {
-        let (count, waker) = counting();
-        let (mut limited, mut until) = (Box::pin(limited()), Box::pin(until()));
-        for _ in 0..3 {
-            poll_once(limited.as_mut(), &waker);
-            poll_once(until.as_mut(), &waker);
-        }
-        (Arc::downgrade(&count), limited, until)
-    };
-    let (wakers, futures): (Vec<_>, Vec<_>) =
-        (0..1000).map(wait).map(|(w, l, u)| (w, (l, u))).unzip();
-    assert!(wakers.iter().all(|waker| waker.strong_count() == 2));
-    drop(futures);
-    assert!(wakers.iter().all(|waker| waker.strong_count() == 0), "some task is still on the list");
-    // One that has come to its end waits no longer, though it is still there.
-    let (waker, mut limited, until) = wait(0);
-    drop(until);
-    assert!(limited.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
-    assert_eq!(waker.strong_count(), 0);
-}
-
-/// Ready at the fourth poll.
-async fn until_polled_often() {
-    let mut polls = 0;
-    std::future::poll_fn(|_| {
-        polls += 1;
-        if polls < 4 { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-}
-
-fn wakes_its_own() {
-    let [first, other, last] = ["first", "other", "last"]
-        .map(|name| Cluster::builder(name).soft_budget(Limit::kib(64)).build().unwrap());
-    let mut waiting: Vec<_> = [&other, &first, &last, &first]
-        .map(|cluster| (counting(), Box::pin(cluster.until_over_soft_budget())))
-        .into_iter()
-        .collect();
-    for ((_, waker), future) in &mut waiting {
-        poll_once(future.as_mut(), waker);
-    }
-    let block = first.run(|| Block::new(100_000, 8));
-    // They are woken in the order in which they came.
-    while waiting[3].0.0.0.load(Relaxed) == 0 {
-        thread::park_timeout(Duration::from_secs(60));
-    }
-    let woken: Vec<_> = waiting.iter().map(|((count, _), _)| count.0.load(Relaxed)).collect();
-    // Whoever looks while the crossing charge is under way has it told once more.
-    assert!(woken[0] == 0 && woken[1] >= 1 && woken[2] == 0 && woken[3] >= 1, "{woken:?}");
-    drop(block);
 }
 
 fn destructors() {

@@ -2,15 +2,15 @@
 
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake};
 use std::thread;
 use std::time::Duration;
 
 use failfast_alloc::{Cluster, Limit, OverBudget, fallible, usage};
 
+use crate::tools::{Witness, block_on, cluster, counting, live, poll, poll_idle, soft};
 use crate::{End, Scenario, plain};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -43,70 +43,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn soft(name: &str, bytes: usize) -> Cluster {
-    Cluster::builder(name).soft_budget(Limit::bytes(bytes)).build().unwrap()
-}
-
-fn hard(name: &str, bytes: usize) -> Cluster {
-    Cluster::builder(name).budget(Limit::bytes(bytes)).build().unwrap()
-}
-
-fn live(cluster: &Cluster) -> usize {
-    cluster.usage().live
-}
-
 /// So many bytes.
 fn block(size: usize) -> Box<[u8]> {
     black_box(vec![1_u8; size].into_boxed_slice())
 }
 
-fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(waker))
-}
-
-fn poll_idle<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    poll(future, Waker::noop())
-}
-
-/// Counts how often it is woken, and wakes a thread.
-struct Count(AtomicUsize, thread::Thread);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Relaxed);
-        self.1.unpark();
-    }
-}
-
-fn counting() -> (Arc<Count>, Waker) {
-    let count = Arc::new(Count(AtomicUsize::new(0), thread::current()));
-    (count.clone(), count.into())
-}
-
-/// Polls until the future is ready, asleep in between.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let (_, waker) = counting();
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = poll(future.as_mut(), &waker) {
-            return output;
-        }
-        thread::park_timeout(Duration::from_secs(60));
-    }
-}
-
-/// Sees where it is dropped.
-struct Witness<'a>(&'a str, &'a AtomicUsize);
-
-impl Drop for Witness<'_> {
-    fn drop(&mut self) {
-        assert_eq!(Cluster::current().name(), self.0);
-        self.1.fetch_add(1, Relaxed);
-    }
-}
-
 fn pending_dropped() {
-    let (job, other) = (soft("job", 1 << 20), hard("other", 1 << 20));
+    let (job, other) = (soft("job", 1 << 20), cluster("other", 1 << 20));
     let dropped: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
     let make = || {
         let future = job.limited(async {
@@ -303,7 +246,7 @@ fn forked() {
 }
 
 fn root_as_cluster() {
-    let (root, job) = (Cluster::root(), hard("job", 1 << 20));
+    let (root, job) = (Cluster::root(), cluster("job", 1 << 20));
     let before = usage().live;
     // From within, what is done in the root is the root's.
     let kept = job.run(|| root.run(|| block(5000)));
@@ -327,14 +270,14 @@ fn root_as_cluster() {
 fn forgotten() {
     let root = usage().live;
     let thread = thread::spawn(|| {
-        let job = hard("job", 1 << 20);
+        let job = cluster("job", 1 << 20);
         std::mem::forget(job.enter());
         drop(job);
         // It has ended, and we are still in it.
         let kept = block(5000);
         let again = Cluster::current();
         assert_eq!((again.name(), live(&again)), ("job", 5000));
-        let inner = hard("inner", 1000);
+        let inner = cluster("inner", 1000);
         assert_eq!(inner.parent().as_ref(), Some(&again));
         assert_eq!(inner.run(Cluster::current), inner);
         assert_eq!(Cluster::current(), again);
@@ -345,7 +288,7 @@ fn forgotten() {
     // What was `std`'s for that thread is gone, too.
     assert!(usage().live <= root + 1000, "{} {root}", usage().live);
     assert_eq!(Cluster::list().len(), 1);
-    let others: Vec<_> = (0..100).map(|_| hard("other", 1000)).collect();
+    let others: Vec<_> = (0..100).map(|_| cluster("other", 1000)).collect();
     assert!(others.iter().all(|other| live(other) == 0));
 }
 
@@ -379,7 +322,7 @@ fn budgets() {
         Limit::Auto,
         Limit::percent(50), // Of a root, or of itself, without a budget.
     ];
-    let job = hard("job", 1000);
+    let job = cluster("job", 1000);
     for limit in wrong {
         for builder in
             [Cluster::builder("wrong").budget(limit), Cluster::builder("wrong").soft_budget(limit)]
@@ -416,14 +359,13 @@ fn budgets() {
     assert_eq!(Cluster::list().len(), 4);
 }
 
-/// Budgets go up and down while threads fill them: never is more live than the budget that holds.
 /// What a recall found in clusters that the next one has nothing to do with once made more of the
 /// root's room than there are numbers.
 fn found_long_ago() {
     const CLUSTERS: usize = 40;
     let all = Barrier::new(CLUSTERS + 2);
-    let others: Vec<_> = (0..CLUSTERS).map(|_| hard("other", 1 << 30)).collect();
-    let narrow = hard("narrow", 100_000);
+    let others: Vec<_> = (0..CLUSTERS).map(|_| cluster("other", 1 << 30)).collect();
+    let narrow = cluster("narrow", 100_000);
     thread::scope(|scope| {
         for cluster in others.iter().chain([&narrow]) {
             scope.spawn(|| {
@@ -446,8 +388,9 @@ fn found_long_ago() {
     });
 }
 
+/// Budgets go up and down while threads fill them: never is more live than the budget that holds.
 fn budgets_under_fire() {
-    let (outer, stop) = (hard("outer", 1 << 20), AtomicBool::new(false));
+    let (outer, stop) = (cluster("outer", 1 << 20), AtomicBool::new(false));
     let inner = Cluster::builder("inner").parent(&outer).build().unwrap();
     thread::scope(|scope| {
         for n in 0..3 {
@@ -527,7 +470,7 @@ fn many_wait() {
 
 fn parents_first() {
     for round in 0..70_000 {
-        let parent = hard("parent", 100_000);
+        let parent = cluster("parent", 100_000);
         let child = Cluster::builder("child").parent(&parent).build().unwrap();
         let kept = if round % 7 == 0 { Some(parent.run(|| block(100))) } else { None };
         drop(parent);
@@ -571,7 +514,7 @@ fn deep() {
 }
 
 fn external_races() {
-    let job = hard("job", 1 << 20);
+    let job = cluster("job", 1 << 20);
     let granted = AtomicUsize::new(0);
     thread::scope(|scope| {
         for n in 0..4_usize {
@@ -667,7 +610,7 @@ fn no_threads() {
 }
 
 fn guard_across_await() {
-    let (job, other) = (hard("job", 1 << 20), hard("other", 1 << 20));
+    let (job, other) = (cluster("job", 1 << 20), cluster("other", 1 << 20));
     let mut future = Box::pin(job.scope(async {
         let _guard = other.enter();
         std::future::poll_fn(|_| Poll::<()>::Pending).await;

@@ -19,13 +19,16 @@ mod lives;
 mod methods;
 #[cfg(not(feature = "portable"))] // Without assembly a charge takes more than one instruction.
 mod signals;
+mod soft;
 mod start;
 mod stress;
+mod tools;
 mod tree;
 
 use std::process::ExitCode;
 
 pub use kernel::refuse;
+pub use tools::Shared;
 
 /// A scenario that ends by itself, or that dies.
 pub struct Scenario {
@@ -90,6 +93,7 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
             kernel::SCENARIOS,
             deaths::SCENARIOS,
             clusters::SCENARIOS,
+            soft::SCENARIOS,
             hostile::SCENARIOS,
             tree::SCENARIOS,
             start::SCENARIOS,

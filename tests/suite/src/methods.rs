@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use failfast_alloc::{FailFast, fallible, usage};
 
+use crate::tools::Shared;
 use crate::{Scenario, plain};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -53,29 +54,6 @@ unsafe impl GlobalAlloc for Calls {
         self.0.lock().unwrap().push("realloc");
         // SAFETY: the caller's contract.
         unsafe { std::alloc::System.realloc(ptr, layout, new_size) }
-    }
-}
-
-/// Shares what it is made from.
-struct Shared<A: 'static>(&'static A);
-
-// SAFETY: all is the other's.
-unsafe impl<A: GlobalAlloc> GlobalAlloc for Shared<A> {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.alloc_zeroed(layout) }
-    }
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.dealloc(ptr, layout) }
-    }
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.realloc(ptr, layout, new_size) }
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 
 use failfast_alloc::{fallible, usage};
 
+use crate::tools::Random;
 use crate::{Scenario, plain};
 
 /// One more test's environment: little room, and much contention for it.
@@ -23,18 +24,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 /// Bytes that the process may have beside what the tests count: names of threads, their packets.
 const SLACK: usize = 64 << 10;
-
-/// A generator of numbers that is good enough to mix sizes (xorshift64*, Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-}
 
 /// What surely is live, and what at most is; and the most that could be since a request began.
 #[derive(Default)]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use failfast_alloc::{Cluster, Limit, fallible, usage};
 
+use crate::tools::Random;
 use crate::{Scenario, plain};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[plain("a_tree_of_clusters_under_stress", stress)];
@@ -34,18 +35,6 @@ const PLACES: [(Option<usize>, usize); 9] = [
     (Some(5), 50_000),
     (None, usize::MAX >> 2),
 ];
-
-/// A generator of numbers that is good enough to mix sizes (xorshift64*, Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-}
 
 /// What the oracle knows of a cluster, for as long as a block of it is there.
 struct Node {
