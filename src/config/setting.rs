@@ -215,6 +215,7 @@ mod tests {
     #[test]
     fn every_option_is_a_setting() {
         for (setting, spec) in Setting::ALL.iter().zip(&OPTIONS) {
+            assert_eq!(format!("{setting:?}"), format!("{:?}", setting.spec().key));
             assert_eq!(setting.spec().key, spec.key);
             assert_eq!(setting.variable(), spec.name);
         }

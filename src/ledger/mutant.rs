@@ -7,10 +7,26 @@
 //! constant `false` and the question compiles to nothing; in a model the environment variable
 //! `FAILFAST_MUTANT` names the one to leave out, and a test checks that some model then fails.
 
-/// Safeguards that a model can leave out.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[cfg_attr(not(all(loom, test)), allow(dead_code, reason = "some are asked for by models only"))]
-pub(crate) enum Mutant {
+/// Makes the list of safeguards, so that each that is named is tried.
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Safeguards that a model can leave out.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[cfg_attr(
+            not(all(loom, test)),
+            allow(dead_code, reason = "some are asked for by models only")
+        )]
+        pub(crate) enum Mutant {
+            $($(#[$doc])* $name,)*
+        }
+
+        /// All of them.
+        #[cfg(all(loom, test))]
+        pub(crate) const ALL: &[Mutant] = &[$(Mutant::$name,)*];
+    };
+}
+
+mutants! {
     /// No fence between an owner's charge and its look at the limit.
     NoLightFence,
     /// No fence between a recaller's freeze and its look at the accounts.
@@ -54,35 +70,6 @@ pub(crate) enum Mutant {
     /// A cluster's end leaves its slots' words as they are.
     EndUnwiped,
 }
-
-/// All of them.
-#[cfg(all(loom, test))]
-pub(crate) const ALL: [Mutant; 21] = {
-    use Mutant::*;
-    [
-        NoLightFence,
-        NoHeavyFence,
-        RelaxedWords,
-        FreedFirst,
-        NoPending,
-        EarlyRollback,
-        NoThaw,
-        ThawInDebt,
-        ThawUnbooked,
-        AvailBeforePending,
-        TakeUnfenced,
-        NoRealFence,
-        UnchargeAvail,
-        NoParking,
-        ParkLate,
-        NoLocalFence,
-        ExitUnfolded,
-        OwnClusterOnly,
-        PlaceLate,
-        EndUnfrozen,
-        EndUnwiped,
-    ]
-};
 
 /// Whether this safeguard is to be left out: never, outside models.
 #[cfg(not(loom))]
