@@ -10,6 +10,8 @@ mod checks;
 mod layers;
 #[path = "tidy/notes.rs"]
 mod notes;
+#[path = "tidy/pages.rs"]
+mod pages;
 #[path = "tidy/planes.rs"]
 mod planes;
 #[path = "tidy/shape.rs"]
@@ -159,4 +161,16 @@ fn no_path_is_of_one_machine() {
 #[test]
 fn the_change_log_is_kept() {
     none(shape::changelog(&read("CHANGELOG.md")));
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let pages: Vec<_> = texts().into_iter().filter(|(path, _)| path.ends_with(".md")).collect();
+    none(pages::links(&pages, |path| root().join(path).exists()));
+}
+
+#[test]
+fn the_architecture_names_what_is_there() {
+    let page = ("ARCHITECTURE.md".to_string(), read("ARCHITECTURE.md"));
+    none(pages::paths(&page, |path| root().join(path).exists()));
 }

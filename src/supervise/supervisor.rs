@@ -11,7 +11,8 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering::*};
 use crate::sys::supervise::{Polled, Waker, poll};
 
 use super::command::Command;
-use super::plan::{Action, Event, Finish, Plan, Policy};
+use super::plan::{Action, Event, Finish, Plan};
+use super::policy::Policy;
 use super::running::Running;
 use super::verdict::Verdict;
 

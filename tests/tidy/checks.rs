@@ -3,7 +3,7 @@
 //! Not in here: whether the rules are wise.
 
 use crate::source::Source;
-use crate::{layers, mark_test_files, notes, planes, shape};
+use crate::{layers, mark_test_files, notes, pages, planes, shape};
 
 fn sources(files: &[(&str, &str)]) -> Vec<Source> {
     mark_test_files(files.iter().map(|(path, text)| Source::new(path, text)).collect())
@@ -367,4 +367,31 @@ fn code_comments_and_strings() {
     is("for r in x {}", ["for r in x {}", "", ""]);
     let lines = parts("a(\"b\nc\") /* d\n*/ e");
     assert_eq!(lines.iter().map(|line| line[0].as_str()).collect::<Vec<_>>(), ["a(\"", "\")", "e"]);
+}
+
+#[test]
+fn a_link_that_leads_nowhere() {
+    let page = |path: &str, text: &str| (path.to_string(), text.to_string());
+    let about = |text: &str| {
+        let pages = [page("docs/a.md", text), page("B.md", "# One\n## `Two`, and three\n")];
+        pages::links(&pages, |path| ["docs/a.md", "B.md", "src"].contains(&path))
+    };
+    caught(about("\n[b](../C.md)"), "docs/a.md:2", "`../C.md`");
+    caught(about("[b](B.md)"), "docs/a.md:1", "`B.md`");
+    caught(about("[b](../B.md#four)"), "docs/a.md:1", "heading");
+    caught(about("# Here\n[b](#there)"), "docs/a.md:2", "heading");
+    passed(about("# Here\n[b](#here) [b](../B.md#one), [c](../B.md#two-and-three) [d](../src)"));
+    passed(about("[b](https://example.org/c)\n```text\n[c](d.md)\n```\n[`C`](crate::C)"));
+}
+
+#[test]
+fn a_path_that_is_not_there() {
+    let about = |text: &str| {
+        let page = ("A.md".to_string(), text.to_string());
+        let there = ["src/a/b.rs", "src/a/c.rs", "tests/d.rs", "src/a/"];
+        pages::paths(&page, |path| there.contains(&path))
+    };
+    caught(about("x\n`a/d.rs`"), "A.md:2", "`a/d.rs`");
+    caught(about("`tests/d.rs`, `c.rs`"), "A.md:1", "`c.rs`");
+    passed(about("`a/b.rs`, `c.rs`; `tests/d.rs`, `a/`, `/proc/x.rs`, `cargo a/b`, `word`"));
 }

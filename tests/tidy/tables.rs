@@ -170,6 +170,8 @@ pub(crate) const LONG_FILES: &[(&str, &str)] = &[
     ("src/ledger/cold.rs", "one protocol, to be read in one piece beside its specification"),
     ("src/ledger/recall.rs", "one protocol, to be read in one piece beside its specification"),
     ("src/ledger/slot.rs", "one protocol, to be read in one piece beside its specification"),
-    ("src/supervise/command.rs", "the public builder: half of it is its documentation"),
-    ("src/supervise/plan.rs", "one automaton, and the documentation of what it is told and says"),
+    (
+        "src/supervise/command.rs",
+        "the public builder: a method of a few lines for each thing that can be set",
+    ),
 ];

@@ -1,5 +1,6 @@
 //! A child process, from its start to its end, whatever that is.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -13,6 +14,8 @@ pub const HANGS_AFTER: Duration = Duration::from_secs(60);
 /// How a child has ended.
 #[derive(Debug)]
 pub struct Ended {
+    /// Its number.
+    pub pid: u32,
     /// By a signal, or with an exit status.
     pub status: ExitStatus,
     /// What it wrote to standard output, if that was piped.
@@ -32,6 +35,20 @@ pub fn command(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.env(crate::ROW, name).env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    without_core_dumps(&mut command);
+    command
+}
+
+/// Another program, with no variable of the crate's but what is said afterwards.
+#[must_use]
+pub fn of(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"FAILFAST_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
     without_core_dumps(&mut command);
     command
 }
@@ -63,7 +80,7 @@ pub fn run(command: &mut Command, hangs_after: Duration) -> Result<Ended, String
     let err = child.stderr.take().map(Reader::start);
     let status = wait(&mut child, hangs_after)?;
     let text = |reader: Option<Reader>| reader.map_or(Ok(String::new()), |it| it.text(status));
-    Ok(Ended { status, out: text(out)?, err: text(err)? })
+    Ok(Ended { pid: child.id(), status, out: text(out)?, err: text(err)? })
 }
 
 /// Under the standard harness: runs `body` in a child that runs only the test `name`, with its

@@ -11,10 +11,9 @@
 //!
 //! Nothing here has the crate that is tested, so that programs without it can be tested as well.
 //!
-//! | variable | means |
-//! | --- | --- |
-//! | `DEATH_REPEAT=20` | each test runs so often |
-//! | `DEATH_BUSY=1` | the machine has so much else to do that threads wait for seconds: what a row cannot do in time is counted apart from what must not happen |
+//! `DEATH_REPEAT=20` has each test run so often. `DEATH_BUSY=1` is for a machine that has so much
+//! else to do that threads wait for seconds: what a row cannot do in time is counted apart from
+//! what must not happen.
 
 #![allow(
     clippy::multiple_unsafe_ops_per_block,

@@ -10,8 +10,8 @@ const CAP: &str = env!("CARGO_BIN_EXE_js-agent-cap");
 fn the_script_of_three_errors_ends_well() {
     let outcome = run(CAP, &[&script("oom-typed-arrays.js")], &[]);
     let caught = "caught: InternalError: out of memory\n".repeat(3);
-    assert_eq!(outcome.stdout, caught + "still running after 3 out-of-memory errors\n");
-    assert_eq!(outcome.status.code(), Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.out, caught + "still running after 3 out-of-memory errors\n");
+    assert_eq!(outcome.status.code(), Some(0), "{}", outcome.err);
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn every_script_goes_on() {
         if name.starts_with("oom-") && !name.starts_with("oom-recursion-") {
             // How it ends after that differs: well, by an uncaught error, or by a Rust abort.
             let outcome = run(CAP, &[&script(&name)], &[]);
-            assert!(outcome.stdout.contains("caught"), "{name}: {}", outcome.stdout);
+            assert!(outcome.out.contains("caught"), "{name}: {}", outcome.out);
         }
     }
 }

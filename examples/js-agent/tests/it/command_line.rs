@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use crate::child::{AGENT, Outcome, run, script};
+use crate::child::{AGENT, Ended, run, script};
 
 /// Runs a script of this text, whose path becomes `SCRIPT` in what it wrote to standard error.
-fn run_text(source: &[u8]) -> Outcome {
+fn run_text(source: &[u8]) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.js");
     std::fs::write(&path, source).unwrap();
     let mut outcome = run(AGENT, &[&path], &[]);
-    outcome.stderr = outcome.stderr.replace(path.to_str().unwrap(), "SCRIPT");
+    outcome.err = outcome.err.replace(path.to_str().unwrap(), "SCRIPT");
     outcome
 }
 
 #[track_caller]
-fn check(outcome: &Outcome, status: i32, stdout: &str, stderr: &str) {
-    assert_eq!((&*outcome.stdout, &*outcome.stderr), (stdout, stderr), "{}", outcome.status);
+fn check(outcome: &Ended, status: i32, stdout: &str, stderr: &str) {
+    assert_eq!((&*outcome.out, &*outcome.err), (stdout, stderr), "{}", outcome.status);
     assert_eq!(outcome.status.code(), Some(status));
 }
 
@@ -53,9 +53,9 @@ fn an_uncaught_exception() {
     let source = b"print('before');\nfunction f() { null.x; }\nf();\nprint('after');";
     let outcome = run_text(source);
     let expected = "Uncaught TypeError: cannot read property 'x' of null\n    at f (SCRIPT:2:";
-    assert!(outcome.stderr.starts_with(expected), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("\n    at <eval> (SCRIPT:3:"), "{}", outcome.stderr);
-    check(&outcome, 1, "before\n", &outcome.stderr);
+    assert!(outcome.err.starts_with(expected), "{}", outcome.err);
+    assert!(outcome.err.contains("\n    at <eval> (SCRIPT:3:"), "{}", outcome.err);
+    check(&outcome, 1, "before\n", &outcome.err);
 }
 
 #[test]
@@ -93,14 +93,14 @@ fn printing() {
 fn help() {
     for argument in ["-h", "--help"] {
         let outcome = run(AGENT, &[Path::new(argument)], &[]);
-        check(&outcome, 0, &outcome.stdout, "");
+        check(&outcome, 0, &outcome.out, "");
         for part in ["Usage: js-agent [OPTIONS] <SCRIPT>", "--native-stack", "Exit status:"] {
-            assert!(outcome.stdout.contains(part), "{}", outcome.stdout);
+            assert!(outcome.out.contains(part), "{}", outcome.out);
         }
     }
     let outcome = run(AGENT, &[], &[]);
     assert_eq!(outcome.status.code(), Some(2));
-    assert!(outcome.stderr.contains("<SCRIPT>"), "{}", outcome.stderr);
+    assert!(outcome.err.contains("<SCRIPT>"), "{}", outcome.err);
 }
 
 /// A setting that is not applied in silence is the worst outcome: the script is not even begun.

@@ -78,7 +78,7 @@ fn recursion_through_native_frames_under_a_stack_budget() {
 #[test]
 fn the_engine_has_a_limit_of_its_own() {
     let outcome = run(AGENT, &[&script(PLAIN)], &[]);
-    assert!(outcome.status.success(), "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("caught: RangeError: Maximum call stack size exceeded\n"));
-    assert!(outcome.stdout.contains("still running at "));
+    assert!(outcome.status.success(), "{}", outcome.err);
+    assert!(outcome.out.contains("caught: RangeError: Maximum call stack size exceeded\n"));
+    assert!(outcome.out.contains("still running at "));
 }

@@ -2,17 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::{Child, ExitStatus, Stdio};
 
+use failfast_alloc_rows::child::{self, HANGS_AFTER};
 use serde_json::Value;
 use tempfile::TempDir;
-use wait_timeout::ChildExt;
-
-/// A child that takes longer hangs. Generous: the machine may be slow, and it is only a bound.
-const HANGS_AFTER: Duration = Duration::from_secs(60);
 
 /// The program, before it dies.
 pub(crate) struct Program {
@@ -32,33 +27,18 @@ pub(crate) struct Outcome {
 /// Starts the program, and returns when all is ready for its death.
 pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Program {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_minidump-example"));
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"FAILFAST_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = child::of(env!("CARGO_BIN_EXE_minidump-example"));
     command.arg("die").args(arguments).arg("--wait").arg("--dumps").arg(folder.path());
     command.env("FAILFAST_BUDGET", "16MiB").env("FAILFAST_REPORT", folder.path().join("report"));
     command.envs(environment.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(File::create(folder.path().join("stderr")).unwrap());
-    // SAFETY: all that `no_core` calls is `setrlimit`, which is async-signal-safe.
-    unsafe { command.pre_exec(no_core) };
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let server = line.trim().rsplit(' ').next().unwrap();
     let server = server.parse().unwrap_or_else(|_| panic!("no server in {line:?}"));
     Program { child, folder, server }
-}
-
-/// No core dumps, which these tests would leave by the dozen.
-fn no_core() -> std::io::Result<()> {
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a whole `rlimit` that outlives the call.
-    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
-    Ok(())
 }
 
 impl Program {
@@ -87,12 +67,10 @@ impl Program {
     /// Waits for its death.
     pub(crate) fn end(mut self) -> Outcome {
         drop(self.child.stdin.take());
-        let Some(status) = self.child.wait_timeout(HANGS_AFTER).unwrap() else {
+        let status = child::wait(&mut self.child, HANGS_AFTER).unwrap_or_else(|error| {
             send(self.server, libc::SIGKILL);
-            self.child.kill().unwrap();
-            self.child.wait().unwrap();
-            panic!("the program hung for {HANGS_AFTER:?}, and was killed");
-        };
+            panic!("the program {error}");
+        });
         let stderr = std::fs::read_to_string(self.folder.path().join("stderr")).unwrap();
         Outcome { status, stderr, folder: self.folder }
     }

@@ -1,11 +1,10 @@
 //! A server in a child process, with nothing of ours in its environment but what a test says.
 
-use std::io;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use failfast_alloc_rows::child;
 use hyper::Method;
 use serde_json::Value;
 use tenants::load::{Answer, Client, Server};
@@ -15,26 +14,14 @@ const HANGS_AFTER: Duration = Duration::from_secs(120);
 
 /// The server's program, with these arguments.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tenants"));
+    let mut command = child::of(env!("CARGO_BIN_EXE_tenants"));
     for (name, _) in std::env::vars_os() {
-        let name_bytes = name.as_encoded_bytes();
-        if name_bytes.starts_with(b"FAILFAST_") || name_bytes.starts_with(b"TENANTS_") {
+        if name.as_encoded_bytes().starts_with(b"TENANTS_") {
             command.env_remove(name);
         }
     }
-    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::piped());
-    // SAFETY: all that `no_core` calls is `setrlimit`, which is async-signal-safe.
-    unsafe { command.pre_exec(no_core) };
+    command.args(arguments).stderr(Stdio::piped());
     command
-}
-
-fn no_core() -> io::Result<()> {
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `none` is a whole `rlimit` that outlives the call.
-    if unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }
 
 pub(crate) fn server(arguments: &[&str]) -> Server {

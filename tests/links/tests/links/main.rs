@@ -16,7 +16,6 @@ use libtest_mimic::{Arguments, Trial};
 const WHICH: &str = "LINKS";
 
 fn main() {
-    run::without_core_dumps();
     let all = std::env::var(WHICH).is_ok_and(|value| value == "all");
     let trials =
         ways::trials(all).into_iter().chain(copies::trials()).chain(sanitizers::trials(all));

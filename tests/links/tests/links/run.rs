@@ -1,13 +1,10 @@
 //! Runs a program, and judges how it ended.
 
-use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-/// A program that takes longer hangs. Generous: only a bound.
-const HANGS_AFTER: Duration = Duration::from_secs(60);
+use failfast_alloc_rows::child::{self, Ended, HANGS_AFTER};
 
 /// How a program ends, and how each line on standard error begins.
 #[derive(Clone, Copy, Debug)]
@@ -32,37 +29,22 @@ macro_rules! reported {
 }
 pub(crate) use reported;
 
-/// What a child leaves is not wanted.
-pub(crate) fn without_core_dumps() {
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a complete limit; children inherit it.
-    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
-}
-
 /// A program's command, with the report on standard error, and nothing of our own environment that
 /// is meant for the crate.
 pub(crate) fn command(program: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("FAILFAST_") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = child::of(program);
     command.args(arguments).env("FAILFAST_REPORT", "fd:2").env("FAILFAST_BUDGET", "64MiB");
     // No deadline is looked at here; machines may be slow.
     command.env("FAILFAST_HOOK_TIMEOUT", "60s");
-    command.env("RUST_BACKTRACE", "0").env_remove("LD_PRELOAD").stdin(Stdio::null());
+    command.env("RUST_BACKTRACE", "0").env_remove("LD_PRELOAD");
     command
 }
 
 /// Runs it, and says what is not as it should be.
 pub(crate) fn expect(mut command: Command, end: End) -> Result<(), String> {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| format!("{command:?}: {error}"))?;
-    // What they write fits into a pipe: it is read when they have ended.
-    let status = wait(&mut child).map_err(|error| format!("{command:?}: {error}"))?;
-    let mut text = String::new();
-    let _ = child.stderr.take().expect("piped").read_to_string(&mut text);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = child::run(&mut command, HANGS_AFTER);
+    let Ended { status, err: text, .. } = ended.map_err(|error| format!("{command:?}: {error}"))?;
     let lines: Vec<&str> = text.lines().collect();
     let is = |prefixes: &[&str]| {
         lines.len() == prefixes.len() && lines.iter().zip(prefixes).all(|(l, p)| l.starts_with(p))
@@ -77,19 +59,6 @@ pub(crate) fn expect(mut command: Command, end: End) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{command:?}: {status}, where there should be {end:?}; it wrote:\n{text}"))
-}
-
-fn wait(child: &mut Child) -> std::io::Result<ExitStatus> {
-    let start = Instant::now();
-    while start.elapsed() < HANGS_AFTER {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill()?;
-    child.wait()?;
-    Err(std::io::Error::other("it hung"))
 }
 
 /// Everything that must hold of the program, however it was linked.
