@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::policy::{Policy, Strategy};
+use super::policy::{Intensity, Policy, Strategy};
 use super::verdict::Class;
 
 /// What has happened.
