@@ -195,10 +195,10 @@ impl Command {
     }
 
     /// Sets the program that it becomes instead of running its hook (`FAILFAST_EXEC`): an absolute
-    /// path.
+    /// path, or `none`, whatever its code says.
     pub fn exec(&mut self, program: impl AsRef<OsStr>) -> &mut Self {
         let program = program.as_ref();
-        if !Path::new(program).is_absolute() {
+        if !Path::new(program).is_absolute() && program != "none" {
             self.refuse("the program to become", "is not an absolute path", &program);
         }
         self.env("FAILFAST_EXEC", program)

@@ -181,7 +181,7 @@ parser=64MiB,cache=10%,log=unlimited
 failfast: --hook-timeout: `5` is not a duration with its unit; expected 500ms, 5s or 2m, a year at \
 most
 failfast: --exec: `recover` is not an absolute path; expected the absolute path of a program, \
-without arguments
+without arguments, or none
 failfast: --mode: `dry` is not a mode; expected enforce or observe
 failfast: --restart: `5` is no such rate; expected 5/10s, five times in ten seconds
 failfast: --back-off: `2s..1s` falls; expected 100ms..10s
