@@ -3,12 +3,6 @@
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-compile_error!(
-    "failfast-alloc is for Linux on x86-64 and aarch64; for other targets, depend on it under \
-     [target.'cfg(target_os = \"linux\")'.dependencies]"
-);
-
 // Modules in layer order: each may use only those above it (`tests/tidy.rs`).
 
 // Layer 0: words and doors.
