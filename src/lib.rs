@@ -1,4 +1,5 @@
 //! A global allocator that ends the process at the first allocation that fails, of heap or stack.
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 

@@ -209,16 +209,16 @@ pub(super) fn note_root_budget(bytes: isize) {
     ROOT_BUDGET.store(bytes as usize, Relaxed); // ORDER: Relaxed. As above.
 }
 
-/// The budget that was asked for by name, for clusters that are called so.
-pub(crate) fn budget_by_name(name: &str) -> Option<Limit> {
-    let (limit, _) = settings().cluster_budgets.get(name)?;
+/// The budget that was asked for by name, for clusters that are called so, and who asked.
+pub(crate) fn budget_by_name(name: &str) -> Option<(Limit, Source)> {
+    let budget = settings().cluster_budgets.get(name)?;
     let names = settings().cluster_budgets.names();
     for (place, _) in names.enumerate().filter(|(_, (known, _))| *known == name.as_bytes()) {
         if let Some(word) = MATCHED.get(place / 64) {
             word.fetch_or(1 << (place % 64), Relaxed); // ORDER: Relaxed. Read at exit.
         }
     }
-    Some(limit)
+    Some(budget)
 }
 
 /// Whether what asks for this has not been found to ask for what the process has.

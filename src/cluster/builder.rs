@@ -6,7 +6,7 @@ use super::error::Error;
 use super::handle::Cluster;
 use crate::alloc::clusters::{self, NoCluster};
 use crate::alloc::{budgets, start};
-use crate::config::{self, Limit};
+use crate::config::{self, Limit, Source};
 use crate::ledger::UNLIMITED;
 
 /// What a new cluster is to be: see [`Cluster::builder`].
@@ -96,31 +96,33 @@ impl ClusterBuilder {
             return Err(Error::invalid_name(&self.name));
         }
         let parent = self.parent.unwrap_or_else(Cluster::current);
-        let budget = start::budget_by_name(&self.name).unwrap_or(self.budget);
-        let budget = bytes_of(budget, budgets::budget(parent.0), &self.name)?;
+        let (limit, by) =
+            start::budget_by_name(&self.name).unwrap_or((self.budget, Source::Default));
+        let wrong = |why| Error::invalid_limit(&self.name, limit, why, by);
+        let budget = bytes_of(limit, budgets::budget(parent.0)).map_err(wrong)?;
         let whole = usize::try_from(budget).ok().filter(|_| budget != UNLIMITED);
-        let soft = bytes_of(self.soft_budget, whole, &self.name)?;
+        let wrong = |why| Error::invalid_limit(&self.name, self.soft_budget, why, Source::Default);
+        let soft = bytes_of(self.soft_budget, whole).map_err(wrong)?;
         let block = clusters::make(&self.name, parent.0, budget, soft);
         block.map(|block| Cluster(Some(block))).map_err(|NoCluster::Full| Error::full())
     }
 }
 
-/// What a limit comes to, of which percentages are of `whole` bytes.
-pub(super) fn bytes_of(limit: Limit, whole: Option<usize>, name: &str) -> Result<isize, Error> {
-    let wrong = |why| Error::invalid_limit(name, limit, why);
-    config::check_cluster_limit(limit).map_err(wrong)?;
+/// What a limit comes to, of which percentages are of `whole` bytes; or why to nothing.
+pub(super) fn bytes_of(limit: Limit, whole: Option<usize>) -> Result<isize, &'static str> {
+    config::check_cluster_limit(limit)?;
     match limit {
         Limit::Unlimited => Ok(UNLIMITED),
         Limit::Bytes(bytes) => Ok(isize::try_from(bytes).unwrap_or(UNLIMITED)),
         Limit::Percent(percent) => {
             let Some(bytes) = whole else {
-                return Err(wrong("is a percentage of a budget that is not there"));
+                return Err("is a percentage of a budget that is not there");
             };
             // Up to 100: no larger than `bytes`.
             let part =
                 bytes / 100 * usize::from(percent) + bytes % 100 * usize::from(percent) / 100;
             Ok(isize::try_from(part.max(1)).unwrap_or(UNLIMITED))
         }
-        Limit::Auto => Err(wrong("has no meaning for a cluster")),
+        Limit::Auto => Err("has no meaning for a cluster"),
     }
 }

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use crate::config::Limit;
+use crate::config::{Limit, Source};
 
 /// Why a cluster could not be made, or its budget not be set. Its `Display` is one line that says
 /// what was given and what was expected.
@@ -25,7 +25,7 @@ pub struct Error(Kind);
 enum Kind {
     NotInstalled,
     InvalidName(String),
-    InvalidLimit { name: String, limit: Limit, why: &'static str },
+    InvalidLimit { name: String, limit: Limit, why: &'static str, by: Source },
     BelowLive { name: String, limit: Limit, live: usize },
     OutOfClusters,
 }
@@ -39,8 +39,8 @@ impl Error {
         Self(Kind::InvalidName(name.to_owned()))
     }
 
-    pub(super) fn invalid_limit(name: &str, limit: Limit, why: &'static str) -> Self {
-        Self(Kind::InvalidLimit { name: name.to_owned(), limit, why })
+    pub(super) fn invalid_limit(name: &str, limit: Limit, why: &'static str, by: Source) -> Self {
+        Self(Kind::InvalidLimit { name: name.to_owned(), limit, why, by })
     }
 
     pub(super) fn below_live(name: &str, limit: Limit, live: usize) -> Self {
@@ -90,14 +90,22 @@ impl fmt::Display for Error {
                  and not root",
                 name.escape_debug()
             ),
-            Kind::InvalidLimit { name, limit, why } => write!(
-                f,
-                "cluster `{name}`: {limit:?} {why}; expected bytes, a percentage of 1 to 100 of \
-                 the parent's budget (of its own, for a soft one), or unlimited"
-            ),
+            Kind::InvalidLimit { name, limit, why, by } => {
+                let by = match by {
+                    // The code that is told of it.
+                    Source::Default => "",
+                    Source::Code => "FailFast::cluster_budgets: ",
+                    Source::Environment => "FAILFAST_CLUSTER_BUDGETS: ",
+                };
+                write!(
+                    f,
+                    "{by}cluster `{name}`: `{limit}` {why}; expected bytes, a percentage of 1 to \
+                     100 of the parent's budget (of its own, for a soft one), or unlimited"
+                )
+            }
             Kind::BelowLive { name, limit, live } => write!(
                 f,
-                "cluster `{name}`: {limit:?} is less than the {live} bytes that are live; expected \
+                "cluster `{name}`: `{limit}` is less than the {live} bytes that are live; expected \
                  at least as much"
             ),
             Kind::OutOfClusters => f.write_str(
@@ -110,7 +118,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A cluster is over its soft budget, or what was asked for does not fit in its budget.
+/// A cluster is over its soft budget, or what was asked for does not fit in its budget. Its
+/// `Display` is one line that says which, of which cluster, with the numbers.
 ///
 /// # Examples
 ///
@@ -120,6 +129,7 @@ impl std::error::Error for Error {}
 /// let job = Cluster::builder("job").budget(Limit::kib(1)).build()?;
 /// let over = job.charge_external(2000).unwrap_err();
 /// assert_eq!((over.cluster(), over.live(), over.budget()), ("job", 0, 1024));
+/// assert_eq!(over.to_string(), "2000 bytes do not fit in cluster `job`: 0 of 1024 are live");
 /// # Ok::<(), failfast_alloc::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -127,6 +137,8 @@ pub struct OverBudget {
     pub(super) cluster: String,
     pub(super) live: usize,
     pub(super) budget: usize,
+    /// What was asked for and did not fit; `None` if it is over its soft budget.
+    pub(super) requested: Option<usize>,
 }
 
 impl OverBudget {
@@ -148,8 +160,17 @@ impl OverBudget {
 
 impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cluster, live, budget } = self;
-        write!(f, "cluster `{cluster}` is over its budget: {live} bytes live of {budget}")
+        let Self { cluster, live, budget, requested } = self;
+        match requested {
+            Some(bytes) => write!(
+                f,
+                "{bytes} bytes do not fit in cluster `{cluster}`: {live} of {budget} are live"
+            ),
+            None => write!(
+                f,
+                "cluster `{cluster}` is over its soft budget: {live} bytes are live of {budget}"
+            ),
+        }
     }
 }
 

@@ -38,7 +38,8 @@ impl ExternalCharge {
             Err(figures) => {
                 let short = Cluster::retained(budgets::of(&figures));
                 let (live, budget) = (figures.live as usize, figures.budget as usize);
-                Err(OverBudget { cluster: short.name().to_owned(), live, budget })
+                let cluster = short.name().to_owned();
+                Err(OverBudget { cluster, live, budget, requested: Some(bytes) })
             }
         }
     }

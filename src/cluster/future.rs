@@ -145,7 +145,12 @@ pub(super) fn over(cluster: &Cluster) -> Option<OverBudget> {
     // Both once: they may change meanwhile, and what is said must be so.
     let (live, soft) = (budgets::figures(cluster.0).live, clusters::account(cluster.0).soft());
     let (live, budget) = (live as usize, soft as usize);
-    (live > budget).then(|| OverBudget { cluster: cluster.name().to_owned(), live, budget })
+    (live > budget).then(|| OverBudget {
+        cluster: cluster.name().to_owned(),
+        live,
+        budget,
+        requested: None,
+    })
 }
 
 impl<F> Drop for Scoped<F> {

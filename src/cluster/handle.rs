@@ -15,7 +15,7 @@ use super::future::{self, Limited, Scoped};
 use super::watch::{self, UntilOverSoftBudget};
 use crate::alloc::clusters::{self, Which};
 use crate::alloc::{Usage, budgets, entered, start, usage_of};
-use crate::config::Limit;
+use crate::config::{Limit, Source};
 
 /// A part of the process with a budget of its own: a tenant, a document, a request.
 ///
@@ -314,7 +314,7 @@ impl Cluster {
             return Err(Error::not_installed());
         }
         let whole = self.0.and_then(|block| budgets::budget(budgets::parent(block)));
-        let bytes = builder::bytes_of(budget, whole, self.name())?;
+        let bytes = builder::bytes_of(budget, whole).map_err(|why| self.wrong(budget, why))?;
         budgets::set_budget(self.0, bytes).map_err(|refusal| {
             let live = refusal.figures().live;
             Error::below_live(self.name(), budget, live.max(0) as usize)
@@ -340,9 +340,14 @@ impl Cluster {
         if !start::is_installed() {
             return Err(Error::not_installed());
         }
-        let bytes = builder::bytes_of(budget, budgets::budget(self.0), self.name())?;
+        let whole = budgets::budget(self.0);
+        let bytes = builder::bytes_of(budget, whole).map_err(|why| self.wrong(budget, why))?;
         budgets::set_soft(self.0, bytes);
         Ok(())
+    }
+
+    fn wrong(&self, limit: Limit, why: &'static str) -> Error {
+        Error::invalid_limit(self.name(), limit, why, Source::Default)
     }
 
     /// Whether more than the soft budget is live. Cheap enough for a loop: two loads while less is

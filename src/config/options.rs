@@ -52,7 +52,7 @@ impl Kind {
             Self::Size => "bytes, 256KiB or 1MiB",
             Self::Time => "500ms, 5s or 2m, a year at most",
             Self::Report => "a path to a regular file (`%p` in its name is the pid), fd:2 or none",
-            Self::Program => "the absolute path of a program, without arguments",
+            Self::Program => "the absolute path of a program, without arguments, or none",
             Self::Abort => "chain or plain",
             Self::Mode => "enforce or observe",
         }
@@ -72,7 +72,8 @@ impl Kind {
             Self::Size => "1 to isize::MAX bytes",
             Self::Time => "1 nanosecond to a year",
             Self::Report => "a path to a regular file (`%p` in its name is the pid), Fd or Nowhere",
-            Self::Program | Self::Abort | Self::Mode => self.expected(),
+            Self::Program => "the absolute path of a program, without arguments",
+            Self::Abort | Self::Mode => self.expected(),
         }
     }
 
@@ -87,7 +88,7 @@ impl Kind {
             Self::Size => "size",
             Self::Time => "duration: `500ms`, `5s`, `2m`",
             Self::Report => "file (`%p` in its name is the pid), `fd:2`, `none`",
-            Self::Program => "absolute path of a program",
+            Self::Program => "absolute path of a program, `none`",
             Self::Abort => "`chain`, `plain`",
             Self::Mode => "`enforce`, `observe`",
         }
@@ -163,7 +164,7 @@ pub(super) const OPTIONS: [Spec; 10] = [
         name: "FAILFAST_EXEC",
         builder: Some("FailFast::exec"),
         kind: Kind::Program,
-        default: None,
+        default: Some("none"),
         help: "The program to become instead of running the hook.",
     },
     Spec {

@@ -60,3 +60,24 @@ impl FromStr for Limit {
             .map_err(|fault| ParseLimitError { text: text.to_owned(), what: fault.what })
     }
 }
+
+/// As in the environment, and as it is parsed: bytes in plain figures, `75%`, `auto`, `unlimited`.
+///
+/// ```
+/// use failfast_alloc::Limit;
+///
+/// assert_eq!(Limit::mib(64).to_string(), "67108864");
+/// for limit in [Limit::kib(1), Limit::percent(75), Limit::Auto, Limit::Unlimited] {
+///     assert_eq!(limit.to_string().parse(), Ok(limit));
+/// }
+/// ```
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unlimited => f.pad("unlimited"),
+            Self::Auto => f.pad("auto"),
+            Self::Bytes(bytes) => bytes.fmt(f),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}

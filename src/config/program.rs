@@ -6,6 +6,11 @@ use super::line::Fault;
 use super::text::{DoesNotFit, PATH_MAX, Text};
 use crate::sys::file::{self, Access, Kind};
 
+/// Whether a text says that there is to be no program.
+pub(super) fn is_none(text: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(b"none")
+}
+
 /// The path, if it is that of a program that we could become now.
 pub(super) fn check(path: &[u8]) -> Result<Text<PATH_MAX>, Fault> {
     if path.is_empty() {

@@ -11,6 +11,7 @@ use super::group;
 use super::judge::{Judge, place};
 use super::line::{Fault, Place, Sink, complain};
 use super::options::{Key, OPTIONS, Spec};
+use super::program;
 use super::report_to::{self, Target};
 use super::scan::{RECORD, Values, scan};
 use super::settings::{Settings, Source};
@@ -159,7 +160,7 @@ fn from_text<'e>(
             let target = judge.text(key, text, report_to::target);
             set(&mut draft.report, target.map(|it| (it, FROM)));
         }
-        Key::Exec => draft.exec = Some((text, FROM)),
+        Key::Exec => draft.exec = (!program::is_none(text)).then_some((text, FROM)),
         Key::ExecTimeout => settings.exec_timeout = judge.text(key, text, value::time),
         Key::Abort => set(&mut settings.abort_mode, judge.text(key, text, value::abort_mode)),
         Key::Mode => set(&mut settings.mode, judge.text(key, text, value::mode)),

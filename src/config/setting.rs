@@ -11,7 +11,7 @@ use core::time::Duration;
 use super::clusters::ClusterBudgets;
 use super::line::{Fault, Place, complain};
 use super::options::{Key, Kind, OPTIONS, Spec};
-use super::{report_to, value};
+use super::{program, report_to, value};
 
 /// Something that can be set from outside, by a variable of the environment.
 ///
@@ -145,7 +145,10 @@ impl Setting {
             Key::Reserve => value::size(text).err(),
             Key::HookTimeout | Key::ExecTimeout => value::time(text).err(),
             Key::Report => report_to::target(text).err(),
-            Key::Exec => (!text.starts_with(b"/")).then_some(Fault::new("is not an absolute path")),
+            Key::Exec => {
+                let is_right = text.starts_with(b"/") || program::is_none(text);
+                (!is_right).then_some(Fault::new("is not an absolute path"))
+            }
             Key::Abort => value::abort_mode(text).err(),
             Key::Mode => value::mode(text).err(),
         };

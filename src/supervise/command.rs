@@ -154,7 +154,7 @@ impl Command {
         if let Err(what) = config::check_limit(budget) {
             self.refuse("the budget", what, &budget);
         }
-        self.env("FAILFAST_BUDGET", text(budget))
+        self.env("FAILFAST_BUDGET", budget.to_string())
     }
 
     /// Sets the budget of the clusters of this name (`FAILFAST_CLUSTER_BUDGETS`); the last call for
@@ -168,8 +168,7 @@ impl Command {
         }
         self.clusters.retain(|(known, _)| known != name);
         self.clusters.push((name.to_string(), budget));
-        let budgets =
-            self.clusters.iter().map(|(name, budget)| format!("{name}={}", text(*budget)));
+        let budgets = self.clusters.iter().map(|(name, budget)| format!("{name}={budget}"));
         let budgets = budgets.collect::<Vec<_>>().join(",");
         self.env("FAILFAST_CLUSTER_BUDGETS", budgets)
     }
@@ -179,7 +178,7 @@ impl Command {
         if let Err(what) = config::check_stack_limit(budget) {
             self.refuse("the stack budget", what, &budget);
         }
-        self.env("FAILFAST_STACK_BUDGET", text(budget))
+        self.env("FAILFAST_STACK_BUDGET", budget.to_string())
     }
 
     /// Sets how many bytes are set aside for the abort hook (`FAILFAST_RESERVE`).
@@ -196,10 +195,10 @@ impl Command {
     }
 
     /// Sets the program that it becomes instead of running its hook (`FAILFAST_EXEC`): an absolute
-    /// path.
+    /// path, or `none`, whatever its code says.
     pub fn exec(&mut self, program: impl AsRef<OsStr>) -> &mut Self {
         let program = program.as_ref();
-        if !Path::new(program).is_absolute() {
+        if !Path::new(program).is_absolute() && program != "none" {
             self.refuse("the program to become", "is not an absolute path", &program);
         }
         self.env("FAILFAST_EXEC", program)
@@ -336,16 +335,6 @@ impl Command {
 
     fn refuse(&mut self, what: &'static str, why: &str, value: &dyn std::fmt::Debug) {
         self.wrong.get_or_insert((what, format!("{value:?} {why}")));
-    }
-}
-
-/// A limit as its variable takes it.
-fn text(limit: Limit) -> String {
-    match limit {
-        Limit::Unlimited => "unlimited".to_string(),
-        Limit::Auto => "auto".to_string(),
-        Limit::Bytes(bytes) => bytes.to_string(),
-        Limit::Percent(percent) => format!("{percent}%"),
     }
 }
 

@@ -57,7 +57,8 @@ pub enum Finish {
     Stopped,
     /// There were too many restarts.
     GaveUp {
-        /// The child whose end was one too many.
+        /// The child whose end was one too many: its place, from 0, in the order in which they were
+        /// added.
         child: usize,
         /// How many restarts there had been...
         restarts: u32,

@@ -38,6 +38,20 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What it comes to. The record that it is of has thousands of words.
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict")
+            .field("reason", &self.reason())
+            .field("class", &self.class())
+            .field("pid", &self.pid())
+            .field("exit_code", &self.exit_code())
+            .field("signal", &self.signal())
+            .field("says", &format_args!("{self}"))
+            .finish_non_exhaustive()
+    }
+}
+
 impl Verdict {
     /// How the kernel says it ended, where that is not what the rest lets expect.
     fn show_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -112,7 +112,7 @@ impl Reason {
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Verdict(Arc<Facts>);
 
 /// All of it.

@@ -5,6 +5,12 @@
 //! Nothing here knows a budget. No function allocates, takes a lock, or panics, unless its
 //! documentation says so.
 
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!(
+    "failfast-alloc is for Linux on x86-64 and aarch64; for other targets, depend on it under \
+     [target.'cfg(target_os = \"linux\")'.dependencies]"
+);
+
 pub(crate) mod altstack;
 pub(crate) mod clock;
 pub(crate) mod clone;

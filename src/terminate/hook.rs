@@ -5,15 +5,19 @@
 use core::panic::AssertUnwindSafe;
 use core::ptr;
 use std::panic::catch_unwind;
+use std::thread::panicking;
 
 use crate::report::{Failure, HookOutcome, Report};
-use crate::sync::{AtomicPtr, Ordering::*};
+use crate::sync::{AtomicBool, AtomicPtr, Ordering::*};
 
 /// What [`set_abort_hook`] is given.
 pub type AbortHook = Box<dyn Fn(&Report) + Send + Sync>;
 
 /// The hook. Boxed twice: a pointer to a `dyn` is two words, and no atomic is.
 static HOOK: AtomicPtr<AbortHook> = AtomicPtr::new(ptr::null_mut());
+
+/// Whether the program was panicking when it failed.
+static WAS_PANICKING: AtomicBool = AtomicBool::new(false);
 
 /// Sets what runs when the process is about to die, in place of what was set before.
 ///
@@ -22,6 +26,8 @@ static HOOK: AtomicPtr<AbortHook> = AtomicPtr::new(ptr::null_mut());
 /// the reserve (`FAILFAST_RESERVE`, 256 KiB unless set), where nothing is ever given back. If it
 /// panics, aborts, faults, exits, overflows its stack or needs more than the reserve, the process
 /// dies of SIGABRT all the same, and a report in a file says `crashed`.
+///
+/// To try it, end the program on purpose: `fail_fast("a test of the hook")`.
 ///
 /// Setting it costs two small allocations. A hook that is replaced while a thread is dying may
 /// still run.
@@ -39,7 +45,8 @@ static HOOK: AtomicPtr<AbortHook> = AtomicPtr::new(ptr::null_mut());
 ///
 /// It must not start a thread, and must not give memory that it has allocated to one: that memory
 /// comes from the reserve (`FAILFAST_RESERVE`, 256 KiB), and another thread would free it to the
-/// inner allocator. `std::backtrace::Backtrace` needs more than the default reserve;
+/// inner allocator. `std::backtrace::Backtrace` needs more than the default reserve, and
+/// so does a panic that prints one (`RUST_BACKTRACE=1`), which ends there as a panic;
 /// [`Report::backtrace`] costs nothing. A hook that fails, by a panic, a signal, or for want of
 /// room, ends at once, and the report in a file says `crashed`, and how. One that has not returned
 /// by the deadline (`FAILFAST_HOOK_TIMEOUT`) is stopped there: `timeout`.
@@ -97,12 +104,21 @@ pub(super) fn is_set() -> bool {
     !HOOK.load(Relaxed).is_null()
 }
 
+/// Why the reserve has no more. A panic that is told with a backtrace needs all of it: then it is
+/// the panic that the hook has failed by. Only the elected thread.
+pub(super) fn failure_for_want_of_room() -> Failure {
+    // ORDER: Relaxed. This thread's own.
+    if panicking() && !WAS_PANICKING.load(Relaxed) { Failure::Panic } else { Failure::Reserve }
+}
+
 /// Runs the hook. Only the elected thread.
 pub(super) fn run(report: &'static Report) -> HookOutcome {
     // Taken out, so that nobody frees it meanwhile; never freed, since its destructor is nobody's
     // last word.
     let Some(hook) = swap(ptr::null_mut()) else { return HookOutcome::None };
     let hook = core::mem::ManuallyDrop::new(hook);
+    // ORDER: Relaxed. Only this thread reads it.
+    WAS_PANICKING.store(panicking(), Relaxed);
     match catch_unwind(AssertUnwindSafe(|| hook(report))) {
         Ok(()) => HookOutcome::Ran,
         Err(payload) => {

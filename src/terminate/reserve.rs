@@ -9,12 +9,11 @@
 use core::alloc::Layout;
 use core::ptr;
 
-use crate::report::Failure;
 use crate::sync::Ordering::Relaxed;
 use crate::sys::memory::{self, Known};
 
 use super::page::page;
-use super::{chain, end};
+use super::{chain, end, hook};
 
 static MEMORY: Known = Known::new();
 
@@ -42,7 +41,7 @@ pub(crate) fn alloc(layout: Layout) -> *mut u8 {
             used.store(now_used, Relaxed); // ORDER: Relaxed. As above.
             ptr::with_exposed_provenance_mut(block)
         }
-        None => end::nested(Failure::Reserve),
+        None => end::nested(hook::failure_for_want_of_room()),
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("broken::every_member_missing_or_of_another_type", every_member_missing_or_of_another_type),
     ("broken::of_a_newer_schema", of_a_newer_schema),
     ("broken::no_version", no_version),
+    ("broken::a_log_with_lines_alone", lines_alone),
     ("broken::hostile_texts_stay_texts", hostile_texts_stay_texts),
     ("broken::huge", huge),
     ("broken::no_file", no_file),
@@ -147,6 +148,15 @@ fn no_version() {
     let done = explain(&folder.file("log", "nothing\nhappened {\"here\": \"failfast\"}\n"));
     assert_eq!(done.status, 65);
     assert!(done.err.contains("there is no report in it"), "{}", done.err);
+}
+
+/// Whoever has the line wants to know where he gets the rest.
+fn lines_alone() {
+    let folder = Folder::new();
+    let log = "starting\nfailfast: requested: enough (thread `main`, pid 1)\nAborted\n";
+    let done = failfast_with(["explain", folder.file("log", log).to_str().unwrap()]);
+    assert_eq!((done.status, done.out.as_str()), (65, ""));
+    assert!(done.err.contains("no report: FAILFAST_REPORT says where"), "{}", done.err);
 }
 
 /// Nothing that a report says reaches the terminal as more than text.

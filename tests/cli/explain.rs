@@ -16,6 +16,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("explain::a_heap_that_really_ran_out", a_heap_that_really_ran_out),
     ("explain::a_cluster_that_really_ran_out", a_cluster_that_really_ran_out),
     ("explain::a_stack_that_really_ran_out", a_stack_that_really_ran_out),
+    ("explain::missing_frames_are_said_where_they_are_missing", missing_frames),
     ("explain::reports_among_other_lines", reports_among_other_lines),
     ("explain::standard_input", standard_input),
     ("explain::machines_get_all_of_it", machines_get_all_of_it),
@@ -193,10 +194,28 @@ fn a_stack_that_really_ran_out() {
     ] {
         let report = report_of(&folder, way, &[("FAILFAST_STACK_BUDGET", budget)]);
         let said = explain(&report).well();
-        for expected in words.into_iter().chain(["more times\n", "bound the depth", "outer frames"])
+        for expected in
+            words.into_iter().chain(["more times\n", "bound the depth", " frames left out here\n"])
         {
             assert!(said.contains(expected), "`{expected}` is not in:\n{said}");
         }
+    }
+}
+
+fn missing_frames() {
+    let frame = json!({ "addr": "0x1000" });
+    let dots = "       ... ";
+    let left_out = format!("{dots}100 frames left out here\n");
+    for (after, expected) in [
+        // What is on both sides of them is not one run.
+        (json!(4), format!("{dots}this frame 3 more times\n{left_out}    4  0x1000\n")),
+        (json!(null), format!("{dots}this frame 7 more times\n{left_out}")),
+        (json!(1000), format!("{dots}this frame 7 more times\n{left_out}")),
+    ] {
+        let mut cut = json!({ "message_bytes": 0, "backtrace": 100, "clusters": 0 });
+        cut["backtrace_after"] = after;
+        let said = said(&changed(json!({ "backtrace": vec![&frame; 8], "cut": cut })));
+        assert!(said.contains(&expected), "`{expected}` is not in:\n{said}");
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("run::every_option_reaches_the_program", every_option_reaches_the_program),
     ("run::a_budget_is_a_verdict", a_budget_is_a_verdict),
     ("run::machines_get_a_line", machines_get_a_line),
+    ("run::who_does_not_heed_a_budget_is_said", who_does_not_heed),
     ("run::it_ends_as_the_program_does", it_ends_as_the_program_does),
     ("run::what_cannot_be_started", what_cannot_be_started),
     ("run::wrong_values", wrong_values),
@@ -63,7 +64,9 @@ fn every_option_reaches_the_program() {
     options.iter().for_each(|(option, _, value)| {
         command.args([option, value]);
     });
-    let said = run(command.args(["--", "env"])).well();
+    let Done { out: said, status: 0, .. } = run(command.args(["--", "env"])) else {
+        panic!("it failed");
+    };
     for (option, variable, value) in options {
         let line = format!("\nFAILFAST_{variable}={value}\n");
         assert!(format!("\n{said}").contains(&line), "{option}: {said}");
@@ -71,7 +74,7 @@ fn every_option_reaches_the_program() {
     // What is not asked for is inherited, or is not there.
     let mut command = failfast();
     command.env("FAILFAST_BUDGET", "1GiB").args(["run", "--reserve", "1MiB", "--", "env"]);
-    let said = run(&mut command).well();
+    let said = run(&mut command).out;
     assert!(said.contains("FAILFAST_BUDGET=1GiB\n") && !said.contains("FAILFAST_MODE"), "{said}");
 }
 
@@ -121,6 +124,25 @@ fn machines_get_a_line() {
     let mut command = failfast();
     let said = json(&run(command.args(["run", "--json", "--", "/nowhere/\x1b[1m"])));
     assert_eq!((&said["reason"], &said["pid"]), (&"not-started".into(), &Value::Null));
+}
+
+fn who_does_not_heed() {
+    let line = "failfast: run: the program's allocator is no FailFast: it was not held to \
+                FAILFAST_BUDGET, FAILFAST_MODE\n";
+    let settings = ["--budget", "1GiB", "--mode", "enforce"];
+    assert_eq!(run(&mut run_script(&settings, "exit 0")).err, line);
+    // Once, however often it is started.
+    let again = ["--restart", "2/10s", "--restart-on", "always", "--back-off", "1ms..1ms"];
+    let done = run(&mut run_script(&[&settings[..], &again].concat(), "exit 0"));
+    assert_eq!(done.err.matches(line).count(), 1, "{}", done.err);
+    assert_eq!(done.err.matches("starting again").count(), 2, "{}", done.err);
+    // Who becomes a program that has it, has it; and nobody asked is told nothing.
+    let this = std::env::current_exe().unwrap();
+    let script = format!("exec '{}' --list", this.display());
+    assert_eq!(run(&mut run_script(&settings, &script)).err, "");
+    assert_eq!(run(&mut run_script(&[], "exit 0")).err, "");
+    let done = run(&mut run_script(&[&settings[..], &["--json"]].concat(), "exit 0"));
+    assert_eq!((&json(&done)["attached"], done.err.lines().count()), (&Value::Null, 1));
 }
 
 fn it_ends_as_the_program_does() {
@@ -181,7 +203,7 @@ parser=64MiB,cache=10%,log=unlimited
 failfast: --hook-timeout: `5` is not a duration with its unit; expected 500ms, 5s or 2m, a year at \
 most
 failfast: --exec: `recover` is not an absolute path; expected the absolute path of a program, \
-without arguments
+without arguments, or none
 failfast: --mode: `dry` is not a mode; expected enforce or observe
 failfast: --restart: `5` is no such rate; expected 5/10s, five times in ten seconds
 failfast: --back-off: `2s..1s` falls; expected 100ms..10s

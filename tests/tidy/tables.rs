@@ -152,6 +152,11 @@ pub(crate) const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "Box",
         "setting the hook, and taking it back, are of the control plane and stand beside its call",
     ),
+    (
+        "src/terminate/hook.rs",
+        "std::thread",
+        "whether a thread is panicking is two counts to read, and only the library has them",
+    ),
 ];
 
 /// Functions that may be longer than [`FUNCTION_LINES_MAX`](crate::shape::FUNCTION_LINES_MAX), and

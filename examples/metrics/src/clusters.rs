@@ -23,8 +23,9 @@ struct Group {
     live: i64,
     /// The largest of any of them: the sum of peaks that were at different times means nothing.
     peak: i64,
-    /// The sum, if each has one.
+    /// The sums, if each has one.
     budget: Option<i64>,
+    soft_budget: Option<i64>,
 }
 
 type Groups = BTreeMap<String, (String, Group)>;
@@ -34,7 +35,8 @@ fn groups() -> Groups {
     let mut groups = Groups::new();
     for cluster in Cluster::list() {
         let (_, group) = groups.entry(path(&cluster)).or_insert_with(|| {
-            (cluster.name().to_string(), Group { budget: Some(0), ..Group::default() })
+            let (budget, soft_budget) = (Some(0), Some(0));
+            (cluster.name().to_string(), Group { budget, soft_budget, ..Group::default() })
         });
         group.add(cluster.usage(), cluster.over_soft_budget());
     }
@@ -55,7 +57,9 @@ impl Group {
         self.over_soft_budget += i64::from(is_over);
         self.live += usage.live as i64;
         self.peak = self.peak.max(usage.peak as i64);
-        self.budget = self.budget.zip(usage.budget).map(|(sum, budget)| sum + budget as i64);
+        let add = |sum: Option<i64>, one: Option<usize>| Some(sum? + one? as i64);
+        self.budget = add(self.budget, usage.budget);
+        self.soft_budget = add(self.soft_budget, usage.soft_budget);
     }
 }
 
@@ -79,6 +83,9 @@ impl Collector for Clusters {
         })?;
         gauge("failfast_budget", "More ends the process; none without one", bytes, |group| {
             group.budget
+        })?;
+        gauge("failfast_soft_budget", "More is told; none without one", bytes, |group| {
+            group.soft_budget
         })?;
         gauge("failfast_clusters", "Clusters of this path", None, |group| Some(group.clusters))?;
         gauge("failfast_over_soft_budget", "How many are over their soft budgets", None, |group| {

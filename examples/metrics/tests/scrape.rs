@@ -70,14 +70,15 @@ fn a_scrape_says_what_each_cluster_uses() {
     let values = parse(&page);
     let value = |name: &str, path: &str| values.get(&(name.into(), path.into())).copied();
 
-    for (path, live, budget, clusters, over) in [
-        ("root/tenant-1", 8 * MIB, Some(64 * MIB), 1, 0),
-        ("root/tenant-1/job", 4 * MIB, Some(16 * MIB), 2, 0),
-        ("root/tenant-2", 2 * MIB, None, 1, 1),
-        ("root/tenant-2/job", 2 * MIB, Some(8 * MIB), 1, 0),
+    for (path, live, budget, soft, clusters, over) in [
+        ("root/tenant-1", 8 * MIB, Some(64 * MIB), None, 1, 0),
+        ("root/tenant-1/job", 4 * MIB, Some(16 * MIB), None, 2, 0),
+        ("root/tenant-2", 2 * MIB, None, Some(MIB), 1, 1),
+        ("root/tenant-2/job", 2 * MIB, Some(8 * MIB), None, 1, 0),
     ] {
         assert_eq!(value("failfast_live_bytes", path), Some(live), "{path}");
         assert_eq!(value("failfast_budget_bytes", path), budget, "{path}");
+        assert_eq!(value("failfast_soft_budget_bytes", path), soft, "{path}");
         assert_eq!(value("failfast_clusters", path), Some(clusters), "{path}");
         assert_eq!(value("failfast_over_soft_budget", path), Some(over), "{path}");
     }
@@ -88,7 +89,8 @@ fn a_scrape_says_what_each_cluster_uses() {
     let live = value("failfast_live_bytes", "root").unwrap();
     assert!((10 * MIB..11 * MIB).contains(&live), "{live}");
     assert_eq!(value("failfast_budget_bytes", "root"), Some(256 * MIB));
-    assert_eq!(values.len(), 5 * 5 - 1, "{page}");
+    // One cluster has no budget; one alone has a soft one.
+    assert_eq!(values.len(), 5 * 6 - 1 - 4, "{page}");
 
     assert!(get(&address, "/").0.contains(" 404 "));
     assert_eq!(parse(&get(&address, "/metrics").2).len(), values.len());

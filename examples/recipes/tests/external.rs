@@ -46,7 +46,7 @@ fn a_mapping_is_charged() {
     assert_eq!(images.usage().live, 3 << 20);
     let error = Pages::new(&images, 2 << 20).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
-    let said = "cluster `images` is over its budget: 3145728 bytes live of 4194304";
+    let said = "2097152 bytes do not fit in cluster `images`: 3145728 of 4194304 are live";
     assert_eq!(error.to_string(), said);
     // It may go from thread to thread like the charge; not here, since the address is not `Send`.
     drop(pages);

@@ -117,6 +117,25 @@ impl Display for Size {
     }
 }
 
+/// A number of bytes as a budget that is enough for it, to be set as it stands: rounded up to
+/// hundredths of the largest unit that it fills, `64.51MiB`; `1000` below a KiB.
+pub(crate) struct Enough(pub(crate) u64);
+
+impl Display for Enough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+        let Some((unit, shift)) = UNITS.iter().find(|(_, shift)| self.0 >> shift > 0) else {
+            return write!(f, "{}", self.0);
+        };
+        let hundredths = (u128::from(self.0) * 100).div_ceil(1 << shift);
+        match (hundredths / 100, hundredths % 100) {
+            (whole, 0) => write!(f, "{whole}{unit}"),
+            (whole, rest) if rest % 10 == 0 => write!(f, "{whole}.{}{unit}", rest / 10),
+            (whole, rest) => write!(f, "{whole}.{rest:02}{unit}"),
+        }
+    }
+}
+
 /// `part` in hundredths of `whole`, rounded down: `99.2 %`.
 pub(crate) fn percent(part: u64, whole: u64) -> Option<String> {
     let thousandths = (u128::from(part) * 1000).checked_div(whole.into())?;
@@ -168,6 +187,26 @@ mod tests {
         }
         assert_eq!(Exact(1_234_567).to_string(), "1,234,567");
         assert_eq!(Exact(123).to_string(), "123");
+    }
+
+    #[test]
+    fn what_is_enough_is_rounded_up_and_read_again() {
+        for (bytes, expected) in [
+            (1, "1"),
+            (1023, "1023"),
+            (1024, "1KiB"),
+            (1025, "1.01KiB"),
+            (1 << 24, "16MiB"),
+            ((1 << 24) + 1, "16.01MiB"),
+            (67_633_152, "64.5MiB"),
+            ((1 << 30) - 1, "1024MiB"),
+            (1 << 53, "8192TiB"),
+        ] {
+            let said = Enough(bytes).to_string();
+            assert_eq!(said, expected);
+            let Ok(failfast_alloc::Limit::Bytes(read)) = said.parse() else { panic!("{said}") };
+            assert!(read as u64 >= bytes, "{said}");
+        }
     }
 
     #[test]

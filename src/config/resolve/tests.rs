@@ -32,6 +32,7 @@ fn the_table_knows_the_defaults() {
             reserve: 1,
             hook_timeout: Duration::from_secs(1),
             report: ReportTo::Fd(2),
+            exec: Some("/bin/sh"),
             abort_mode: AbortMode::Plain,
             mode: Mode::Observe,
             ..Config::new()
@@ -47,7 +48,8 @@ fn the_table_knows_the_defaults() {
             Key::Report => matches!(settings.report, ReportSink::Nowhere),
             Key::Abort => settings.abort_mode == default.abort_mode,
             Key::Mode => settings.mode == default.mode,
-            Key::ClusterBudgets | Key::Exec | Key::ExecTimeout => false,
+            Key::Exec => settings.exec().is_none(),
+            Key::ClusterBudgets | Key::ExecTimeout => false,
         };
         assert!(same, "{}", spec.name);
     }

@@ -89,6 +89,11 @@ const HOOKS: &[Hook] = &[
     }),
     Hook { outcome: "ran", ..endless("forks", fork_in_hook) },
     failing("panics", "panic", || std::panic::resume_unwind(Box::new("no"))),
+    failing("panics_at_length", "panic", || {
+        // As the standard library's own does, if it is to print a backtrace.
+        std::panic::set_hook(Box::new(|_| allocate_for_ever()));
+        panic!("no");
+    }),
     failing("aborts", "abort", || std::process::abort()),
     failing("exits", "exit", || std::process::exit(3)),
     Hook { outcome: "pending", ..failing_exit("exits_at_once", || exit_at_once()) },
@@ -103,12 +108,7 @@ const HOOKS: &[Hook] = &[
         // SAFETY: a signal to ourselves.
         unsafe { libc::raise(libc::SIGFPE) };
     }),
-    failing("allocates_for_ever", "reserve", || {
-        let mut all = Vec::new();
-        loop {
-            all.push(black_box(vec![1_u8; 1000]));
-        }
-    }),
+    failing("allocates_for_ever", "reserve", allocate_for_ever),
     Hook {
         outcome: "crashed|timeout",
         failure: None,
@@ -128,6 +128,33 @@ const HOOKS: &[Hook] = &[
     },
 ];
 
+fn allocate_for_ever() {
+    let mut all = Vec::new();
+    loop {
+        all.push(black_box(vec![1_u8; 1000]));
+    }
+}
+
+/// The program was panicking when it failed: that is no failure of the hook's.
+fn in_a_panic_of_the_programs() -> Row {
+    struct FailsAtEnd;
+    impl Drop for FailsAtEnd {
+        fn drop(&mut self) {
+            fail();
+        }
+    }
+    let body = || {
+        std::panic::set_hook(Box::new(|_| {}));
+        set_hook(|_| allocate_for_ever());
+        let _fails = FailsAtEnd;
+        panic!("the program's own");
+    };
+    let name = "hook_that_allocates_for_ever_in_a_panic_of_the_programs";
+    let mut row = Row::dies(name, "requested", FAILED, body).outcome_of_hook("crashed");
+    (row.hooks, row.failure) = ((1, 0), Some("reserve"));
+    row
+}
+
 /// What ends in the kernel cannot be prevented. The report has been written by then.
 const fn failing_exit(name: &'static str, hook: fn()) -> Hook {
     Hook { end: End::Exit(3), ..endless(name, hook) }
@@ -143,6 +170,7 @@ pub(crate) fn rows() -> Vec<Row> {
             rows.push(as_first_process(hook, "as_pid_1", || others::start_deaf(3)));
         }
     }
+    rows.push(in_a_panic_of_the_programs());
     rows.extend(locks());
     rows.extend(beside_traced());
     rows.extend(without());

@@ -58,6 +58,9 @@ fn heap_budget() {
     let verdict = verdict(command);
     failed(&verdict, Cause::HeapBudget, Hook::None, Halt::Proven);
     assert_eq!((verdict.signal(), verdict.exit_code()), (Some(6), None));
+    let debug = format!("{verdict:?}");
+    let begin = "Verdict { reason: Failed(HeapBudget), class: SelfInflicted, pid: ";
+    assert!(debug.starts_with(begin) && debug.contains(&verdict.to_string()), "{debug}");
     let attached = verdict.attached().unwrap();
     assert_eq!((attached.budget(), attached.stack_budget()), (Some(8 << 20), None));
     assert_eq!(

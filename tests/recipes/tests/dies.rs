@@ -10,12 +10,15 @@ static ALLOC: FailFast = FailFast::system();
 /// In a child's environment: it is the one that is to die.
 const CHILD: &str = "DIES_HERE";
 
+/// The status of a child that lived: not 0, with which one ends that has found no such test.
+const LIVED: i32 = 17;
+
 /// Runs `body`, in a child process that runs only the test `name` of this file, and returns the
 /// report of its death; `None` if it lived.
 fn death_of(name: &str, body: fn()) -> Option<String> {
     if std::env::var_os(CHILD).is_some_and(|child| child == name) {
         body();
-        std::process::exit(0);
+        std::process::exit(LIVED);
     }
     let report = std::env::temp_dir().join(format!("{}-{name}.json", std::process::id()));
     let mut child = Command::new(std::env::current_exe().unwrap());
@@ -24,7 +27,8 @@ fn death_of(name: &str, body: fn()) -> Option<String> {
     let text = std::fs::read_to_string(&report).unwrap_or_default();
     let _ = std::fs::remove_file(&report);
     match (output.status.code(), output.status.signal()) {
-        (Some(0), _) => None,
+        (Some(LIVED), _) => None,
+        (Some(0), _) => panic!("no test of this file is called {name}; its modules belong to it"),
         (_, Some(6)) if !text.is_empty() => Some(text),
         _ => panic!("{name} died of something else: {output:?}"),
     }
@@ -92,6 +96,12 @@ fn nesting_ends_the_stack() {
 }
 
 // What is no death of ours is not taken for one.
+
+#[test]
+#[should_panic(expected = "no test of this file is called a_wrong_name")]
+fn a_name_of_no_test_is_told_apart() {
+    death_of("a_wrong_name", || {});
+}
 
 #[test]
 #[should_panic(expected = "died of something else")]

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-const PAGES: [&str; 2] = ["docs/testing.md", "docs/coming-from-cap.md"];
+const PAGES: [&str; 3] = ["docs/testing.md", "docs/coming-from-cap.md", "docs/libraries.md"];
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

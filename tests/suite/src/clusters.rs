@@ -540,6 +540,8 @@ fn set_budget() {
     let block = one.run(|| Block::new(5000, 8));
     let error = one.set_budget(Limit::bytes(4999)).unwrap_err();
     assert!(error.is_below_live(), "{error}");
+    let says = "cluster `one`: `4999` is less than the 5000 bytes that are live; expected ";
+    assert!(error.to_string().starts_with(says), "{error}");
     assert_eq!(one.usage().budget, Some(1 << 20));
     one.set_budget(Limit::bytes(5000)).unwrap();
     let refused = one.run(|| fallible(|| Vec::<u8>::new().try_reserve_exact(1)));
@@ -566,6 +568,8 @@ fn external() {
     assert_eq!((live(&inner), live(&outer)), (100_000, 100_000));
     let over = inner.charge_external(1).unwrap_err();
     assert_eq!((over.cluster(), over.live(), over.budget()), ("outer", 100_000, 100_000));
+    let says = "1 bytes do not fit in cluster `outer`: 100000 of 100000 are live";
+    assert_eq!(over.to_string(), says);
     assert!(inner.charge_external(usize::MAX).is_err());
     drop(inner);
     thread::spawn(move || drop(charge)).join().unwrap();
@@ -680,6 +684,10 @@ fn by_name() {
     assert_eq!(cache.usage().budget, Some(6553));
     let error = Cluster::builder("cache").build().unwrap_err();
     assert!(error.is_invalid_limit(), "{error}");
+    // Who wrote that is told, since it is not who called.
+    let said = error.to_string();
+    let says = "FAILFAST_CLUSTER_BUDGETS: cluster `cache`: `10%` is a percentage of a budget that ";
+    assert!(said.starts_with(says), "{said}");
 }
 
 /// As much as can be asked for.

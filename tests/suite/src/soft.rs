@@ -130,6 +130,8 @@ fn limited() {
     }));
     let over = answer.unwrap_err();
     assert_eq!((over.cluster(), over.live(), over.budget()), ("request", 100_000, 65_536));
+    let says = "cluster `request` is over its soft budget: 100000 bytes are live of 65536";
+    assert_eq!(over.to_string(), says);
     // Over already: it is not polled, but dropped inside.
     let witness = Witness("request", &dropped);
     let answer = block_on(request.limited(async {

@@ -16,8 +16,11 @@ pub(super) fn write(out: &mut dyn Write, report: &Report, named: &Named) -> io::
     if report.frames.is_empty() {
         writeln!(out, "  none")?;
     }
+    let gap = Gap::of(report);
     let mut at = 0;
     while let Some(rest) = report.frames.get(at..).filter(|rest| !rest.is_empty()) {
+        let kept_here = gap.after.checked_sub(at).filter(|kept| *kept > 0).unwrap_or(rest.len());
+        let rest = rest.get(..kept_here).unwrap_or(rest);
         let Cycle { length, times } = Cycle::at_the_start_of(rest);
         for (index, frame) in rest.iter().enumerate().take(length) {
             write_frame(out, report, named, at + index, frame)?;
@@ -32,6 +35,10 @@ pub(super) fn write(out: &mut dyn Write, report: &Report, named: &Named) -> io::
             writeln!(out, "       {}", styled(format_args!("... {these} {more}"), DIM))?;
         }
         at += length * times;
+        if at == gap.after && gap.frames > 0 {
+            let left_out = format!("... {} left out here", count(gap.frames, "frame"));
+            writeln!(out, "       {}", styled(left_out, WARN))?;
+        }
     }
     for module in &named.modules {
         if let Some(note) = &module.note {
@@ -58,6 +65,21 @@ fn write_frame(
         write_symbol(out, &number, symbol)?;
     }
     Ok(())
+}
+
+/// Where frames are missing: so many, after so many of those that there are.
+struct Gap {
+    frames: u64,
+    after: usize,
+}
+
+impl Gap {
+    fn of(report: &Report) -> Self {
+        let Some(cut) = &report.cut else { return Self { frames: 0, after: report.frames.len() } };
+        let after = cut.frames_after.and_then(|after| usize::try_from(after).ok());
+        let after = after.unwrap_or(usize::MAX).clamp(1, report.frames.len().max(1));
+        Self { frames: cut.frames, after }
+    }
 }
 
 /// Frames that come again and again: so many, so often.

@@ -6,7 +6,7 @@ use super::frames::is_runtime;
 use crate::paint::{Canvas, heading, paragraph};
 use crate::report::Report;
 use crate::symbols::Named;
-use crate::text::{Shown, Size, count};
+use crate::text::{Enough, Shown, Size, count};
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -88,7 +88,7 @@ fn heap_budget(report: &Report) -> Vec<String> {
         hints.push(format!(
             "If it should have so much, raise {variable}: {} would have done for this request. \
              FAILFAST_MODE=observe finds out how much there ever is.",
-            Size(needed)
+            Enough(needed)
         ));
     }
     hints.push(

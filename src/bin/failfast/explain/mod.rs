@@ -133,11 +133,16 @@ fn read(from: impl Read) -> io::Result<Vec<u8>> {
 
 /// Why a file has no report.
 fn nothing(bytes: &[u8]) -> &'static str {
+    const LINE: &[u8] = b"failfast: ";
     let begins = b"{\"failfast\":";
     match bytes.trim_ascii() {
         [] => "is empty: nothing died there, or the disk was full",
         text if begins.starts_with(text) => {
             "the report ends in the middle of its first member: it was cut off"
+        }
+        text if text.windows(LINE.len()).any(|part| part == LINE) => {
+            "there are lines for people in it, and no report: FAILFAST_REPORT says where that \
+             goes, `fd:2` into this log"
         }
         _ => "there is no report in it; expected a JSON object whose first member is `failfast`",
     }

@@ -164,11 +164,8 @@ fn hook(report: &Report) -> (String, bool) {
 /// What the report had to leave out to be no longer than it may.
 pub(super) fn what_is_missing(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let Some(cut) = &report.cut else { return Ok(()) };
-    let parts = [
-        (cut.frames, "outer frame"),
-        (cut.clusters, "smaller cluster"),
-        (cut.message_bytes, "byte"),
-    ];
+    let parts =
+        [(cut.frames, "frame"), (cut.clusters, "smaller cluster"), (cut.message_bytes, "byte")];
     let parts: Vec<String> = parts
         .iter()
         .filter(|(number, _)| *number > 0)

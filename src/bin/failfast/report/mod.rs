@@ -100,6 +100,8 @@ pub(crate) struct Cluster {
 pub(crate) struct Cut {
     pub(crate) message_bytes: u64,
     pub(crate) frames: u64,
+    /// After so many of those that there are; null if the outermost are missing.
+    pub(crate) frames_after: Option<u64>,
     pub(crate) clusters: u64,
 }
 
@@ -232,6 +234,7 @@ impl Cut {
             message_bytes: number("message_bytes"),
             frames: number("backtrace"),
             clusters: number("clusters"),
+            frames_after: members.number_or_null("backtrace_after").flatten(),
         }
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn run(args: RunArgs) -> io::Result<ExitCode> {
     // From here on no signal ends this process by itself.
     let mut signals = Signals::take()?;
     let teller = Teller { json };
+    let unheeded = settings.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let mut is_first = true;
     let verdict = loop {
         restarts.started();
@@ -70,6 +71,9 @@ pub(crate) fn run(args: RunArgs) -> io::Result<ExitCode> {
             false => Next::End,
         };
         teller.tell(&verdict, &next);
+        if is_first && !unheeded.is_empty() {
+            teller.tell_who_does_not_heed(&verdict, &unheeded);
+        }
         let Next::After { pause, .. } = next else { break verdict };
         if signals.pause(pause)? == Wish::End {
             break verdict;

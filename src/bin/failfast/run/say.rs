@@ -41,6 +41,17 @@ impl Teller {
     }
 }
 
+impl Teller {
+    /// Says that a program without our allocator was held to nothing. Machines have `attached`.
+    pub(super) fn tell_who_does_not_heed(&self, verdict: &Verdict, settings: &str) {
+        if !self.json && verdict.start_error().is_none() && verdict.attached().is_none() {
+            say(format_args!(
+                "run: the program's allocator is no FailFast: it was not held to {settings}"
+            ));
+        }
+    }
+}
+
 /// Whether an end is abnormal. What exits by itself says itself why, unless it is started again.
 fn is_worth_a_line(verdict: &Verdict, next: &Next) -> bool {
     match verdict.reason() {
