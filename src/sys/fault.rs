@@ -4,6 +4,7 @@
 
 use core::ffi::{c_int, c_void};
 
+use super::registers::stack_pointer;
 use super::signal::{self, Action, Handler, Saved};
 
 /// A signal, as a handler was told of it.
@@ -88,6 +89,13 @@ impl Fault {
         let stack = unsafe { (*context).uc_stack };
         let low = stack.ss_sp.addr();
         (stack.ss_flags & libc::SS_DISABLE == 0).then_some((low, low + stack.ss_size))
+    }
+
+    /// How much is left of the alternate stack that the caller, a handler, is on. `None` if it is
+    /// on none.
+    pub(crate) fn room_on_alternate(&self) -> Option<usize> {
+        let ((low, high), here) = (self.alternate_stack()?, stack_pointer());
+        (low..high).contains(&here).then(|| here - low)
     }
 
     /// Has the thread's mask be what it was before this signal.

@@ -49,6 +49,26 @@ fn inside() -> Vec<Row> {
             in_handler(libc::SA_ONSTACK, small);
         })
         .check(|outcome| found(outcome, "guard", "signal")),
+        overflows("user_stack_with_just_enough_room", || {
+            set_stack(kernel_frame_bytes() + ENOUGH);
+            overflow_by_small_frames();
+        })
+        .check(by_guard),
+        // Told, but not judged; and never for ever.
+        Row::silent("user_stack_with_too_little_room", SEGV, || {
+            set_stack(kernel_frame_bytes() + ENOUGH - 2048);
+            overflow_by_small_frames();
+        })
+        .lines(&[NO_ROOM]),
+        Row::silent("user_stack_with_too_little_room_and_a_handler_before_us", End::Exit(7), || {
+            set_stack(kernel_frame_bytes() + ENOUGH - 2048);
+            overflow_by_small_frames();
+        })
+        .env(EARLY, "leave"),
+        Row::silent("user_stack_with_no_room", SEGV, || {
+            set_stack(kernel_frame_bytes() + 64);
+            overflow_by_small_frames();
+        }),
         overflows("blocked_and_found_by_the_probe", || {
             block_all_raw();
             overflow_by_allocation();
@@ -69,6 +89,26 @@ fn inside() -> Vec<Row> {
             overflow_by_small_frames();
         }),
     ]
+}
+
+/// What our handler has to have of an alternate stack to judge a fault, and its own frame.
+const ENOUGH: usize = (3 << 10) + 1024;
+
+const NO_ROOM: &str = "failfast: a fault was not looked into: the alternate stack that the program \
+    gave its thread has less than 3072 bytes beside what the kernel needs";
+
+/// What the kernel puts onto an alternate stack on this processor, and the least frame on it.
+fn kernel_frame_bytes() -> usize {
+    extern "C" fn note(_: c_int) {
+        let here = 0_u8;
+        witness::note(FREE, black_box(&raw const here) as u64);
+    }
+    witness::open();
+    let top = set_stack(64 << 10);
+    on_signal(libc::SIGUSR1, note as *const () as usize, libc::SA_ONSTACK);
+    // SAFETY: no preconditions.
+    unsafe { libc::raise(libc::SIGUSR1) };
+    top - witness::read(FREE) as usize
 }
 
 extern "C" fn leave(_: c_int) {
@@ -102,8 +142,9 @@ fn in_handler(flags: c_int, handler: extern "C" fn(c_int)) {
     unsafe { libc::raise(libc::SIGUSR1) };
 }
 
-/// Gives this thread an alternate stack of so many bytes, above a page that cannot be used.
-fn set_stack(bytes: usize) {
+/// Gives this thread an alternate stack of so many bytes, above a page that cannot be used. Where
+/// it ends.
+fn set_stack(bytes: usize) -> usize {
     // SAFETY: a new mapping, that nobody else uses and nobody unmaps.
     unsafe {
         let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -113,6 +154,7 @@ fn set_stack(bytes: usize) {
         libc::mprotect(at, 4096, libc::PROT_NONE);
         let stack = libc::stack_t { ss_sp: at.byte_add(4096), ss_flags: 0, ss_size: bytes };
         assert_eq!(libc::sigaltstack(&stack, std::ptr::null_mut()), 0);
+        at as usize + 4096 + bytes
     }
 }
 
@@ -293,6 +335,7 @@ extern "C" fn install_early() {
     // SAFETY: the environment's strings are C strings.
     match unsafe { std::ffi::CStr::from_ptr(value) }.to_bytes() {
         b"bus" => on_signal(libc::SIGBUS, mend as *const () as usize, libc::SA_SIGINFO),
+        b"leave" => on_signal(libc::SIGSEGV, leave as *const () as usize, 0),
         b"value" => on_signal(libc::SIGSEGV, take as *const () as usize, libc::SA_SIGINFO),
         _ => {}
     }
