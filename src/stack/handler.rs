@@ -22,7 +22,8 @@ static HANDLED: [(i32, Saved); 2] =
 /// else's may have less, and no guard: then what lies below would be written over.
 const ROOM_BYTES: usize = 3072;
 
-const NO_ROOM: &[u8] = b"failfast: a fault was not looked into: the alternate stack that the program \
+const NO_ROOM: &[u8] =
+    b"failfast: a fault was not looked into: the alternate stack that the program \
     gave its thread has less than 3072 bytes beside what the kernel needs\n";
 
 /// Installs the handler; in a library not where another copy of this crate has done so before. That

@@ -133,9 +133,15 @@ impl Fault {
     /// somebody sent is sent again.
     fn take_default(&self) {
         // SAFETY: the default action.
-        unsafe { signal::set_action(self.signal, &Action::DEFAULT) };
-        if !self.is_by_instruction() {
-            signal::send_to_self(self.signal);
+        let ours = unsafe { signal::exchange_action(self.signal, &Action::DEFAULT) };
+        if self.is_by_instruction() {
+            return;
+        }
+        signal::send_to_self(self.signal);
+        // Still there: the first process of a namespace, which nothing sent ends by default.
+        if let Some(ours) = ours {
+            // SAFETY: what was in force until now.
+            unsafe { signal::set_action(self.signal, &ours) };
         }
     }
 

@@ -60,10 +60,14 @@ fn inside() -> Vec<Row> {
             overflow_by_small_frames();
         })
         .lines(&[NO_ROOM]),
-        Row::silent("user_stack_with_too_little_room_and_a_handler_before_us", End::Exit(7), || {
-            set_stack(kernel_frame_bytes() + ENOUGH - 2048);
-            overflow_by_small_frames();
-        })
+        Row::silent(
+            "user_stack_with_too_little_room_and_a_handler_before_us",
+            End::Exit(7),
+            || {
+                set_stack(kernel_frame_bytes() + ENOUGH - 2048);
+                overflow_by_small_frames();
+            },
+        )
         .env(EARLY, "leave"),
         Row::silent("user_stack_with_no_room", SEGV, || {
             set_stack(kernel_frame_bytes() + 64);
@@ -178,6 +182,19 @@ fn never() -> Vec<Row> {
             let f = unsafe { std::mem::transmute::<*const u8, extern "C" fn()>(here.as_ptr()) };
             f();
         }),
+        // Nothing ends the first process of a namespace by default, and nothing takes our handler.
+        Row::silent("killed_as_the_first_process", End::Exit(0), || {
+            let status = in_pid_namespace(true, || {
+                set_hook(|report| assert!(report.stack().is_some()));
+                kill(libc::SIGSEGV);
+                raise(libc::SIGSEGV);
+                overflow_by_small_frames();
+            });
+            assert_eq!(libc::WEXITSTATUS(status), 134, "{status:x}");
+        })
+        .lines(&[super::OVERFLOW])
+        .any_report()
+        .hook_ran(),
         Row::silent("queued", SEGV, || queue(libc::SIGSEGV)),
         Row::silent("queued_while_ignored_before", End::Exit(0), || queue(libc::SIGSEGV))
             .before_exec(|| on_signal(libc::SIGSEGV, libc::SIG_IGN, 0)),
@@ -269,6 +286,11 @@ fn queue(signal: c_int) {
         let value = libc::sigval { sival_ptr: std::ptr::null_mut() };
         libc::sigqueue(libc::getpid(), signal, value);
     }
+}
+
+fn raise(signal: c_int) {
+    // SAFETY: no preconditions.
+    unsafe { libc::raise(signal) };
 }
 
 fn kill(signal: c_int) {
