@@ -181,19 +181,22 @@ fn walk_mount(
     // A mount that cannot be reached (hidden by another, or by a chroot) shows nothing.
     let Ok(mut folder) = File::open(point.c_str(), Open::Folder) else { return Ok(false) };
     let at = At { point: point.bytes(), rest, ..At::default() };
-    read_group(&folder, mount.version, at, seen)?;
+    // What cannot be read in one group hides no limit of those below.
+    let mut all_read = read_group(&folder, mount.version, at, seen);
     let mut depth = 0;
     for part in parts(rest) {
-        let Ok(name) = Text::<NAME_MAX>::of(part) else { return Ok(false) };
-        let Ok(next) = folder.open_at(name.c_str(), Open::Folder) else { return Ok(false) };
+        let Ok(name) = Text::<NAME_MAX>::of(part) else { return all_read.map(|()| false) };
+        let Ok(next) = folder.open_at(name.c_str(), Open::Folder) else {
+            return all_read.map(|()| false);
+        };
         folder = next;
         depth += 1;
-        read_group(&folder, mount.version, At { depth, ..at }, seen)?;
+        all_read = read_group(&folder, mount.version, At { depth, ..at }, seen).and(all_read);
     }
     if mount.version == Version::V1 {
         read_hierarchical(&folder, At { depth, ..at }, seen);
     }
-    Ok(complete)
+    all_read.map(|()| complete)
 }
 
 fn read_group(

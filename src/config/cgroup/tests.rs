@@ -230,6 +230,15 @@ fn garbage_in_limits_is_doubtful_and_limits_nothing() {
 }
 
 #[test]
+fn what_cannot_be_read_hides_no_limit_below() {
+    let folder = machine("0::/a/b\n", V2);
+    folder.file("/sys/fs/cgroup/memory.max", "garbage\n");
+    folder.file("/sys/fs/cgroup/a/memory.max/x", "");
+    folder.file("/sys/fs/cgroup/a/b/memory.max", "100\n");
+    assert_eq!(found(&folder), (Some((100, Origin::CgroupV2)), false));
+}
+
+#[test]
 fn garbage_in_proc_is_left_out() {
     let groups = "\n:\n::\n0:\n0::\n0::relative\nx:memory\n4:memory:\n\0\n0::/a\n\u{1f600}\n";
     let mounts = format!("\n-\n - \n1 2 3\n1 2 3 / /x rw\n1 2 3 / /x rw - cgroup2\n{V2}\u{1f600}");
