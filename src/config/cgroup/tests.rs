@@ -290,9 +290,11 @@ fn escapes() {
         ("\\\\040", "\\ "),
     ] {
         let expected: Vec<u8> = text.chars().map(|c| c as u8).collect();
-        assert_eq!(unescape(field.as_bytes()).unwrap().bytes(), expected, "{field}");
+        let mut unescaped = Text::new();
+        unescape(field.as_bytes(), &mut unescaped).unwrap();
+        assert_eq!(unescaped.bytes(), expected, "{field}");
     }
-    assert!(unescape(b"\\000").is_err(), "a NUL ends paths");
+    assert!(unescape(b"\\000", &mut Text::new()).is_err(), "a NUL ends paths");
 }
 
 #[test]
