@@ -3,12 +3,12 @@
 //! Layer 6.  Plane: data.
 //!
 //! A thread that never calls the allocator would never be armed: without an alternate stack its
-//! overflow is a SIGSEGV that no handler can be told of. So the program has a `pthread_create` of
-//! ours (`door`), under which each thread begins at our door, is armed, and goes on to where it was
-//! meant to begin by a jump: no frame of ours is on its stack, so that `pthread_exit` and
-//! cancellation unwind through nothing but the program's own.
+//! overflow is a SIGSEGV that no handler can be told of. So the program has a `pthread_create` and a
+//! `thrd_create` of ours (`door`), under which each thread begins at our door, is armed, and goes on
+//! to where it was meant to begin by a jump: no frame of ours is on its stack, so that
+//! `pthread_exit` and cancellation unwind through nothing but the program's own.
 //!
-//! Ours is weak. Where another library has one too, that one holds, and threads of C are armed at
+//! Ours are weak. Where another library has one too, that one holds, and threads of C are armed at
 //! their first allocation. In a program without a `FailFast` every call is passed on as it is.
 
 use core::alloc::Layout;
@@ -38,8 +38,8 @@ struct Target {
 
 /// Looks for the C library's function. In the constructor, and before anything else there.
 pub(super) fn prepare() {
-    // An unusual link must not drop our function while it keeps this.
-    core::hint::black_box(door::pthread_create as *const ());
+    // An unusual link must not drop our functions while it keeps this.
+    core::hint::black_box([door::pthread_create as *const (), door::thrd_create as *const ()]);
     interpose::find();
 }
 
@@ -70,6 +70,29 @@ unsafe extern "C" fn create(
     }
     // SAFETY: the caller's clause. Without memory for a parcel it is armed later.
     unsafe { interpose::create(thread, attributes, start, argument) }
+}
+
+/// thrd_create(3). Its `start` returns an `int`, in the lower half of where others return their
+/// pointer; `thrd_join` looks at no more of it.
+///
+/// # Safety
+///
+/// That of `thrd_create`.
+unsafe extern "C" fn create_of_c11(
+    thread: *mut c_void,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    // threads.h, of both C libraries.
+    const THRD_ERROR: c_int = 2;
+    const THRD_NOMEM: c_int = 3;
+    // SAFETY: the caller's clause: a `thrd_t` is a `pthread_t`.
+    match unsafe { create(thread, core::ptr::null(), start, argument) } {
+        0 => 0,
+        libc::ENOMEM => THRD_NOMEM,
+        libc::EAGAIN if cfg!(target_env = "musl") => THRD_NOMEM,
+        _ => THRD_ERROR,
+    }
 }
 
 /// The beginning of a thread, on its own stack.

@@ -16,7 +16,6 @@
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::fmt::Write as _;
-use core::mem::MaybeUninit;
 
 use crate::config::{self, Config, Limit, Settings, Source};
 use crate::ledger::UNLIMITED;
@@ -43,15 +42,16 @@ static STATE: AtomicU32 = AtomicU32::new(0);
 static ROOT_BUDGET: AtomicUsize = AtomicUsize::new(UNLIMITED as usize);
 /// Which of the names that have a budget a cluster was made of, a bit each, in their order.
 static MATCHED: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
-static SETTINGS: Once = Once(UnsafeCell::new(MaybeUninit::uninit()));
+static SETTINGS: Once = Once(UnsafeCell::new((Config::new(), Settings::new())));
 /// The digest of the configuration that is the process's; zero while there is none.
 static AGREED: AtomicU64 = AtomicU64::new(0);
 /// Whether a disagreement was said.
 static DISAGREED: AtomicBool = AtomicBool::new(false);
 static THREAD_END: AtThreadEnd = AtThreadEnd::new();
 
-/// What is written once, before `STATE` says so.
-struct Once(UnsafeCell<MaybeUninit<(Config, Settings)>>);
+/// What is written once, before `STATE` says so. There from the beginning: it is 12 KiB, which would
+/// have to be on the stack first.
+struct Once(UnsafeCell<(Config, Settings)>);
 
 // SAFETY: written by the one thread that took `STATE` from 0, read by others once it is `DONE`.
 unsafe impl Sync for Once {}
@@ -119,7 +119,8 @@ fn set_up(config: &Config) {
     let in_executable = process::in_executable();
     // SAFETY: this thread alone took `STATE` from 0, and nobody reads before it is `DONE`.
     let place = unsafe { &mut *SETTINGS.0.get() };
-    let (_, settings) = place.write((*config, Settings::new()));
+    let (first, settings) = place;
+    *first = *config;
     if config::resolve_here(config, settings).is_err() {
         if in_executable {
             process::exit_now(EX_CONFIG);
@@ -177,9 +178,7 @@ fn to_budget(bytes: usize) -> isize {
 /// What was asked for first, and what it comes to. After [`ensure`].
 fn once() -> &'static (Config, Settings) {
     // SAFETY: nobody writes it once `STATE` is `DONE`, which the caller has seen.
-    let written = unsafe { &*SETTINGS.0.get() };
-    // SAFETY: written before `STATE` was `DONE`.
-    unsafe { written.assume_init_ref() }
+    unsafe { &*SETTINGS.0.get() }
 }
 
 /// The settings. After [`ensure`].

@@ -45,44 +45,52 @@ pub(super) fn limits(root: &[u8], seen: &mut dyn Seen) -> Result<(), Unread> {
     let Some(mounts) = open(root, b"/proc/self/mountinfo") else { return Err(Unread) };
     // A kernel may have no groups; but then it has mounts.
     let Some(own) = open(root, b"/proc/self/cgroup") else { return Ok(()) };
-    let own = Own::read(own)?;
-    walk_mounts(root, mounts, &own, seen)
+    let mut groups = Own::NONE;
+    groups.read(own)?;
+    walk_mounts(root, mounts, &groups, seen)
 }
 
 pub(super) fn open(root: &[u8], path: &[u8]) -> Option<File> {
-    let mut full = Text::<PATH_MAX>::of(root).ok()?;
+    let mut full = Text::<PATH_MAX>::new();
+    full.extend(root).ok()?;
     full.extend(path).ok()?;
     File::open(full.c_str(), Open::Read).ok()
 }
 
-/// The groups we are in.
+/// The groups we are in; empty where there is none.
 struct Own {
-    v1: Option<Text<PATH_MAX>>,
-    v2: Option<Text<PATH_MAX>>,
+    v1: Text<PATH_MAX>,
+    v2: Text<PATH_MAX>,
 }
 
 impl Own {
+    const NONE: Self = Self { v1: Text::new(), v2: Text::new() };
+
     #[inline(never)] // Its line needs stack only while it runs.
-    fn read(file: File) -> Result<Self, Unread> {
-        let mut own = Self { v1: None, v2: None };
+    fn read(&mut self, file: File) -> Result<(), Unread> {
         let mut lines = Lines::<LINE_MAX>::new(file);
         while let Some(line) = lines.next() {
             let Some((version, path)) = membership(line) else { continue };
-            let path = Text::of(path).map_err(|DoesNotFit| Unread)?;
-            match version {
-                Version::V1 => own.v1 = Some(path),
-                Version::V2 => own.v2 = Some(path),
-            }
+            let known = self.group(version);
+            known.clear();
+            known.extend(path).map_err(|DoesNotFit| Unread)?;
         }
-        if lines.incomplete() { Err(Unread) } else { Ok(own) }
+        if lines.incomplete() { Err(Unread) } else { Ok(()) }
+    }
+
+    fn group(&mut self, version: Version) -> &mut Text<PATH_MAX> {
+        match version {
+            Version::V1 => &mut self.v1,
+            Version::V2 => &mut self.v2,
+        }
     }
 
     fn path(&self, version: Version) -> Option<&[u8]> {
         let path = match version {
-            Version::V1 => &self.v1,
-            Version::V2 => &self.v2,
+            Version::V1 => self.v1.bytes(),
+            Version::V2 => self.v2.bytes(),
         };
-        path.as_ref().map(Text::bytes)
+        (!path.is_empty()).then_some(path)
     }
 }
 
@@ -127,9 +135,8 @@ pub(crate) fn mount(line: &[u8]) -> Option<Mount<'_>> {
     (root.starts_with(b"/") && point.starts_with(b"/")).then_some(Mount { version, root, point })
 }
 
-/// Undoes the kernel's `\040` for a space, and the like.
-pub(super) fn unescape(field: &[u8]) -> Result<Text<PATH_MAX>, DoesNotFit> {
-    let mut text = Text::new();
+/// Appends `field`, without the kernel's `\040` for a space, and the like.
+pub(super) fn unescape(field: &[u8], text: &mut Text<PATH_MAX>) -> Result<(), DoesNotFit> {
     let mut rest = field;
     while let [first, after @ ..] = rest {
         rest = after;
@@ -142,13 +149,13 @@ pub(super) fn unescape(field: &[u8]) -> Result<Text<PATH_MAX>, DoesNotFit> {
         };
         text.push(byte)?;
     }
-    Ok(text)
+    Ok(())
 }
 
 #[inline(never)] // As `Own::read`.
 fn walk_mounts(root: &[u8], mounts: File, own: &Own, seen: &mut dyn Seen) -> Result<(), Unread> {
     // With both versions mounted, version 1 has the memory controller if it names one.
-    let wanted = if own.v1.is_some() { Version::V1 } else { Version::V2 };
+    let wanted = if own.path(Version::V1).is_some() { Version::V1 } else { Version::V2 };
     let (mut reached, mut unread) = (own.path(wanted).is_none(), false);
     let mut lines = Lines::<LINE_MAX>::new(mounts);
     while let Some(line) = lines.next() {
@@ -169,31 +176,41 @@ fn walk_mount(
     path: &[u8],
     seen: &mut dyn Seen,
 ) -> Result<bool, Unread> {
-    let mounted = unescape(mount.root).map_err(|DoesNotFit| Unread)?;
-    let (rest, complete) = match below(mounted.bytes(), path) {
+    let (rest, complete) = match below_mount(mount, path)? {
         Below::Rest(rest) => (rest, true),
         Below::Hidden => (&[][..], false),
         Below::Elsewhere => return Ok(false),
     };
-    let mut point = Text::<PATH_MAX>::of(root).map_err(|DoesNotFit| Unread)?;
-    let tail = unescape(mount.point).map_err(|DoesNotFit| Unread)?;
-    point.extend(tail.bytes()).map_err(|DoesNotFit| Unread)?;
+    let mut point = Text::<PATH_MAX>::new();
+    point.extend(root).map_err(|DoesNotFit| Unread)?;
+    unescape(mount.point, &mut point).map_err(|DoesNotFit| Unread)?;
     // A mount that cannot be reached (hidden by another, or by a chroot) shows nothing.
     let Ok(mut folder) = File::open(point.c_str(), Open::Folder) else { return Ok(false) };
     let at = At { point: point.bytes(), rest, ..At::default() };
-    read_group(&folder, mount.version, at, seen)?;
+    // What cannot be read in one group hides no limit of those below.
+    let mut all_read = read_group(&folder, mount.version, at, seen);
     let mut depth = 0;
     for part in parts(rest) {
-        let Ok(name) = Text::<NAME_MAX>::of(part) else { return Ok(false) };
-        let Ok(next) = folder.open_at(name.c_str(), Open::Folder) else { return Ok(false) };
+        let Ok(name) = Text::<NAME_MAX>::of(part) else { return all_read.map(|()| false) };
+        let Ok(next) = folder.open_at(name.c_str(), Open::Folder) else {
+            return all_read.map(|()| false);
+        };
         folder = next;
         depth += 1;
-        read_group(&folder, mount.version, At { depth, ..at }, seen)?;
+        all_read = read_group(&folder, mount.version, At { depth, ..at }, seen).and(all_read);
     }
     if mount.version == Version::V1 {
         read_hierarchical(&folder, At { depth, ..at }, seen);
     }
-    Ok(complete)
+    all_read.map(|()| complete)
+}
+
+/// Where the group `path` is below the one that is mounted.
+#[inline(never)] // As `Own::read`.
+fn below_mount<'p>(mount: Mount<'_>, path: &'p [u8]) -> Result<Below<'p>, Unread> {
+    let mut mounted = Text::<PATH_MAX>::new();
+    unescape(mount.root, &mut mounted).map_err(|DoesNotFit| Unread)?;
+    Ok(below(mounted.bytes(), path))
 }
 
 fn read_group(

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use super::cgroup::{Below, Version, below, membership, mount, unescape};
+use super::text::Text;
 
 /// A group whose members' memory is accounted for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,9 +29,10 @@ fn find(version: Version, own: &[u8], mounts: &[u8]) -> Option<Own> {
     let mut memberships = lines(own).filter_map(membership);
     let (_, path) = memberships.find(|(of, _)| *of == version)?;
     lines(mounts).filter_map(mount).filter(|mount| mount.version == version).find_map(|mount| {
-        let root = unescape(mount.root).ok()?;
+        let (mut root, mut point) = (Text::new(), Text::new());
+        unescape(mount.root, &mut root).ok()?;
         let Below::Rest(rest) = below(root.bytes(), path) else { return None };
-        let point = unescape(mount.point).ok()?;
+        unescape(mount.point, &mut point).ok()?;
         let mut folder = PathBuf::from(OsStr::from_bytes(point.bytes()));
         let rest = rest.iter().position(|byte| *byte != b'/').and_then(|at| rest.get(at..));
         folder.extend(rest.map(OsStr::from_bytes));

@@ -97,7 +97,8 @@ const FOLDER: fn(Errno) -> Fault =
     |errno| Fault::kernel("is in a folder that cannot be opened", errno);
 
 fn open_folder(folder: &[u8]) -> Result<File, Fault> {
-    let mut path = expand_with::<PATH_MAX>(folder, |_| Err(PID_IN_FOLDER))?;
+    let mut path = Text::<PATH_MAX>::new();
+    expand_onto(&mut path, folder, |_| Err(PID_IN_FOLDER))?;
     if folder.is_empty() {
         path.push(b'.').map_err(|DoesNotFit| TOO_LONG)?;
     }
@@ -127,7 +128,9 @@ fn check_file(folder: &File, name: &Text<NAME_MAX>) -> Result<(), Fault> {
 
 /// `name` with the number of a process for `%p`, and `%` for `%%`.
 pub(super) fn expand<const N: usize>(name: &[u8], pid: u32) -> Result<Text<N>, Fault> {
-    expand_with(name, |out| fmt_pid(out, pid).map_err(|DoesNotFit| TOO_LONG))
+    let mut out = Text::new();
+    expand_onto(&mut out, name, |out| fmt_pid(out, pid).map_err(|DoesNotFit| TOO_LONG))?;
+    Ok(out)
 }
 
 fn fmt_pid<const N: usize>(out: &mut Text<N>, pid: u32) -> Result<(), DoesNotFit> {
@@ -135,21 +138,21 @@ fn fmt_pid<const N: usize>(out: &mut Text<N>, pid: u32) -> Result<(), DoesNotFit
     write!(out, "{pid}").map_err(|_| DoesNotFit)
 }
 
-fn expand_with<const N: usize>(
+fn expand_onto<const N: usize>(
+    out: &mut Text<N>,
     name: &[u8],
     pid: impl Fn(&mut Text<N>) -> Result<(), Fault>,
-) -> Result<Text<N>, Fault> {
-    let mut out = Text::new();
+) -> Result<(), Fault> {
     let mut bytes = name.iter();
     while let Some(byte) = bytes.next() {
         match (byte, (*byte == b'%').then(|| bytes.next()).flatten()) {
-            (b'%', Some(b'p')) => pid(&mut out)?,
+            (b'%', Some(b'p')) => pid(out)?,
             (b'%', Some(b'%')) => out.push(b'%').map_err(|DoesNotFit| TOO_LONG)?,
             (b'%', _) => return Err(PERCENT),
             (byte, _) => out.push(*byte).map_err(|DoesNotFit| TOO_LONG)?,
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -81,7 +81,8 @@ pub(crate) struct Settings {
     pub(crate) reserve_bytes: usize,
     pub(crate) hook_timeout: Duration,
     pub(crate) report: ReportSink,
-    pub(super) exec: Option<Text<PATH_MAX>>,
+    /// Empty for none.
+    pub(super) exec: Text<PATH_MAX>,
     /// How long the program that replaces us may run.
     pub(crate) exec_timeout: Option<Duration>,
     pub(crate) abort_mode: AbortMode,
@@ -105,7 +106,7 @@ impl Settings {
             reserve_bytes: reserve,
             hook_timeout,
             report: ReportSink::Nowhere,
-            exec: None,
+            exec: Text::new(),
             exec_timeout: None,
             abort_mode,
             mode,
@@ -116,6 +117,6 @@ impl Settings {
 
     /// The program to become instead of running the hook.
     pub(crate) fn exec(&self) -> Option<&CStr> {
-        self.exec.as_ref().map(Text::c_str)
+        (!self.exec.bytes().is_empty()).then(|| self.exec.c_str())
     }
 }

@@ -135,9 +135,8 @@ pub(super) fn files(draft: &Draft<'_>, settings: &mut Settings, judge: &mut Judg
         }
     }
     let Some((path, source)) = draft.exec else { return };
-    match program::check(path) {
-        Ok(path) => settings.exec = Some(path),
-        Err(fault) => judge.object(Key::Exec, source, path, fault),
+    if let Err(fault) = program::check(path, &mut settings.exec) {
+        judge.object(Key::Exec, source, path, fault);
     }
 }
 

@@ -29,6 +29,12 @@ impl<const N: usize> Text<N> {
         Self { buf: [0; N], len: 0 }
     }
 
+    /// Makes it empty.
+    pub(crate) fn clear(&mut self) {
+        self.buf.fill(0); // `c_str` ends at the first zero.
+        self.len = 0;
+    }
+
     /// Appends one byte.
     pub(crate) fn push(&mut self, byte: u8) -> Result<(), DoesNotFit> {
         if byte == 0 || self.len.saturating_add(1) >= N {

@@ -84,7 +84,8 @@ impl At {
 /// the place where the kernel refuses to let it grow. One above the stack pointer is a frame that
 /// is touched for the first time, if the stack pointer itself has left the stack; else somebody
 /// writes past the stack's upper end. A frame larger than `ABOVE` may be touched first anywhere in
-/// it, with the stack pointer in memory that is others'; then the address must be in the guard.
+/// it: the stack pointer then is where nothing is, and the address between it and the stack; or it
+/// is in memory that is others', and the address must be in the guard.
 fn is_overflow(at: &At, own: &Bounds, is_readable: impl Fn(usize) -> bool) -> bool {
     if at.address == at.instruction {
         return false; // A jump to where no code is.
@@ -93,7 +94,8 @@ fn is_overflow(at: &At, own: &Bounds, is_readable: impl Fn(usize) -> bool) -> bo
     let is_in_guard = at.address >= at.lowest() && guard.contains(&at.address);
     let has_left = at.stack_pointer < own.low.saturating_add(page_bytes());
     let is_below = (at.lowest()..at.stack_pointer).contains(&at.address);
-    is_below || (at.is_near() && !is_readable(at.stack_pointer)) || (is_in_guard && has_left)
+    let is_of_frame = at.is_near() || (at.stack_pointer..own.low).contains(&at.address);
+    is_below || (is_of_frame && !is_readable(at.stack_pointer)) || (is_in_guard && has_left)
 }
 
 /// Which stack has ended, and its bounds. Without a sign of another it is the thread's own.
@@ -141,6 +143,7 @@ mod tests {
         assert!(overflows(LOW - 8, LOW - 4000), "a frame touched from above");
         assert!(overflows(LOW - (100 << 20), LOW - (100 << 20)), "a frame that leaps over all");
         assert!(overflows(LOW - 100, LOW - (3 << 20)), "a frame touched in the guard first");
+        assert!(overflows(LOW - (2 << 20), LOW - (9 << 20)), "a frame touched in its middle");
     }
 
     #[test]
@@ -157,6 +160,7 @@ mod tests {
         assert!(!overflows(0x1234_5678_9000, deep), "wild");
         assert!(!overflows(LOW - 100, deep), "into the guard, from elsewhere");
         assert!(!overflows(LOW - 3000, LOW + 2000), "into the guard, from a frame next to it");
+        assert!(!overflows(LOW - (2 << 20), FIBER + 100), "below the stack, from a fiber");
         assert!(!overflows(BOUNDS.high, BOUNDS.high - 100), "past the upper end");
         assert!(!overflows(FIBER + (64 << 10), FIBER + (63 << 10)), "past a fiber's");
         let jump = At { address: deep, stack_pointer: deep, instruction: deep };

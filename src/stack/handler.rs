@@ -5,9 +5,9 @@
 use core::ffi::{c_int, c_void};
 
 use crate::cause::Cause;
-use crate::sys::fault::Fault;
+use crate::sys::fault::{Fault, has_handler};
 use crate::sys::signal::{self, Action, Info, Saved};
-use crate::sys::{mark, process};
+use crate::sys::{file, mark, process};
 use crate::terminate::{self, Death};
 use crate::thread::record;
 
@@ -17,6 +17,14 @@ use super::judge::death;
 /// The signals by which a stack's end is noticed, and who was there before us.
 static HANDLED: [(i32, Saved); 2] =
     [(signal::SIGSEGV, Saved::new()), (signal::SIGBUS, Saved::new())];
+
+/// What judging a fault takes of an alternate stack, at most, beside the kernel's own frame. Somebody
+/// else's may have less, and no guard: then what lies below would be written over.
+const ROOM_BYTES: usize = 3072;
+
+const NO_ROOM: &[u8] =
+    b"failfast: a fault was not looked into: the alternate stack that the program \
+    gave its thread has less than 3072 bytes beside what the kernel needs\n";
 
 /// Installs the handler; in a library not where another copy of this crate has done so before. That
 /// one sees the end of every stack as well, and what the program wants done then, it knows.
@@ -40,11 +48,15 @@ unsafe extern "C" fn on_fault(number: c_int, info: *mut Info, context: *mut c_vo
     // SAFETY: the kernel's arguments.
     let fault = unsafe { Fault::new(number, info, context) };
     terminate::intercept(&fault);
-    if let Some(span) = fault::overflowed(record(), &fault) {
+    let has_room = fault.room_on_alternate().is_none_or(|bytes| bytes >= ROOM_BYTES);
+    if has_room && let Some(span) = fault::overflowed(record(), &fault) {
         let death = death(Cause::StackOverflow, span);
         terminate::terminate(&Death { context: fault.context(), ..death });
     }
     if let Some((_, before)) = HANDLED.iter().find(|(handled, _)| *handled == number) {
+        if !has_room && !has_handler(before) {
+            let _ = file::write_all(2, NO_ROOM); // Nobody is told if that fails.
+        }
         fault.restore_mask(); // The mark is none of theirs.
         // SAFETY: saved when this handler was installed.
         unsafe { fault.pass_on(before) };

@@ -4,6 +4,7 @@
 
 use core::ffi::{c_int, c_void};
 
+use super::registers::stack_pointer;
 use super::signal::{self, Action, Handler, Saved};
 
 /// A signal, as a handler was told of it.
@@ -90,6 +91,13 @@ impl Fault {
         (stack.ss_flags & libc::SS_DISABLE == 0).then_some((low, low + stack.ss_size))
     }
 
+    /// How much is left of the alternate stack that the caller, a handler, is on. `None` if it is
+    /// on none.
+    pub(crate) fn room_on_alternate(&self) -> Option<usize> {
+        let ((low, high), here) = (self.alternate_stack()?, stack_pointer());
+        (low..high).contains(&here).then(|| here - low)
+    }
+
     /// Has the thread's mask be what it was before this signal.
     pub(crate) fn restore_mask(&self) {
         let context = self.context.cast::<libc::ucontext_t>();
@@ -125,9 +133,15 @@ impl Fault {
     /// somebody sent is sent again.
     fn take_default(&self) {
         // SAFETY: the default action.
-        unsafe { signal::set_action(self.signal, &Action::DEFAULT) };
-        if !self.is_by_instruction() {
-            signal::send_to_self(self.signal);
+        let ours = unsafe { signal::exchange_action(self.signal, &Action::DEFAULT) };
+        if self.is_by_instruction() {
+            return;
+        }
+        signal::send_to_self(self.signal);
+        // Still there: the first process of a namespace, which nothing sent ends by default.
+        if let Some(ours) = ours {
+            // SAFETY: what was in force until now.
+            unsafe { signal::set_action(self.signal, &ours) };
         }
     }
 

@@ -5,10 +5,12 @@
 //! A program, and each library that it loads, may have a copy of its own, none of which sees
 //! another's symbols. What each of them sees is who handles faults.
 
-use super::signal::{self, Action, Handler, bit};
+use super::signal::{self, Action, Handler, SIGBUS, SIGSEGV, bit};
 
-/// What a handler of faults has blocked for no other purpose than to be known by it.
-const MARK: u64 = bit(41) | bit(47) | bit(53) | bit(59);
+/// What a handler of faults has blocked: four signals for no other purpose than to be known by it;
+/// and faults, until it knows what it was called for. On an alternate stack that is too small for
+/// it the kernel then ends the process, and does not call it there again, and again.
+const MARK: u64 = bit(41) | bit(47) | bit(53) | bit(59) | bit(SIGSEGV) | bit(SIGBUS);
 
 /// Whether `action` was installed by `install`, of this copy of the crate or of another.
 pub(crate) fn is_on(action: &Action) -> bool {

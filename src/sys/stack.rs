@@ -123,7 +123,8 @@ impl Around {
     /// ascending.
     fn search(wanted: impl Fn(&Self) -> bool) -> Option<Self> {
         let mut scan = Scan::new(wanted);
-        let all = read_file(c"/proc/self/maps", &mut [0; 2048], |piece| scan.feed(piece));
+        // Small: it may be a handler's, on an alternate stack of the least size.
+        let all = read_file(c"/proc/self/maps", &mut [0; 512], |piece| scan.feed(piece));
         (all || scan.found).then_some(scan.around).filter(|_| scan.found)
     }
 }

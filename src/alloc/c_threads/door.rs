@@ -1,4 +1,4 @@
-//! The program's `pthread_create`, and where its threads begin.
+//! The program's `pthread_create` and `thrd_create`, and where its threads begin.
 //!
 //! Layer 6.  Plane: data.
 //!
@@ -7,7 +7,7 @@
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
 
-use super::{Start, arrive, create};
+use super::{Start, arrive, create, create_of_c11};
 
 /// The program's `pthread_create`, weak, so that a program may link another one's beside it.
 ///
@@ -58,6 +58,58 @@ pub(super) unsafe extern "C" fn pthread_create(
         ".cfi_endproc",
         ".size pthread_create, . - pthread_create",
         create = sym create,
+    )
+}
+
+/// The program's `thrd_create`, weak like `pthread_create`: the C library's own makes threads past
+/// any `pthread_create`.
+///
+/// # Safety
+///
+/// That of `thrd_create`.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn thrd_create(
+    thread: *mut c_void,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    naked_asm!(
+        ".weak thrd_create",
+        ".type thrd_create, @function",
+        "thrd_create:",
+        ".cfi_startproc",
+        "endbr64",
+        "jmp {create}",
+        ".cfi_endproc",
+        ".size thrd_create, . - thrd_create",
+        create = sym create_of_c11,
+    )
+}
+
+/// The program's `thrd_create`, weak like `pthread_create`: the C library's own makes threads past
+/// any `pthread_create`.
+///
+/// # Safety
+///
+/// That of `thrd_create`.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn thrd_create(
+    thread: *mut c_void,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    naked_asm!(
+        ".weak thrd_create",
+        ".type thrd_create, %function",
+        "thrd_create:",
+        ".cfi_startproc",
+        "hint #34", // bti c
+        "b {create}",
+        ".cfi_endproc",
+        ".size thrd_create, . - thrd_create",
+        create = sym create_of_c11,
     )
 }
 

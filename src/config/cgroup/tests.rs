@@ -230,6 +230,15 @@ fn garbage_in_limits_is_doubtful_and_limits_nothing() {
 }
 
 #[test]
+fn what_cannot_be_read_hides_no_limit_below() {
+    let folder = machine("0::/a/b\n", V2);
+    folder.file("/sys/fs/cgroup/memory.max", "garbage\n");
+    folder.file("/sys/fs/cgroup/a/memory.max/x", "");
+    folder.file("/sys/fs/cgroup/a/b/memory.max", "100\n");
+    assert_eq!(found(&folder), (Some((100, Origin::CgroupV2)), false));
+}
+
+#[test]
 fn garbage_in_proc_is_left_out() {
     let groups = "\n:\n::\n0:\n0::\n0::relative\nx:memory\n4:memory:\n\0\n0::/a\n\u{1f600}\n";
     let mounts = format!("\n-\n - \n1 2 3\n1 2 3 / /x rw\n1 2 3 / /x rw - cgroup2\n{V2}\u{1f600}");
@@ -281,9 +290,11 @@ fn escapes() {
         ("\\\\040", "\\ "),
     ] {
         let expected: Vec<u8> = text.chars().map(|c| c as u8).collect();
-        assert_eq!(unescape(field.as_bytes()).unwrap().bytes(), expected, "{field}");
+        let mut unescaped = Text::new();
+        unescape(field.as_bytes(), &mut unescaped).unwrap();
+        assert_eq!(unescaped.bytes(), expected, "{field}");
     }
-    assert!(unescape(b"\\000").is_err(), "a NUL ends paths");
+    assert!(unescape(b"\\000", &mut Text::new()).is_err(), "a NUL ends paths");
 }
 
 #[test]

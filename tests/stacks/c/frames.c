@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 #include <unistd.h>
 
 #define NEVER_INLINE __attribute__((noinline, noclone))
@@ -31,6 +32,13 @@ NEVER_INLINE size_t frames_small(size_t depth) {
 LEAP(frames_of_64_kib, 64 << 10)
 LEAP(frames_of_3_mb, 3000000)
 LEAP(frames_of_100_mb, 100000000)
+
+/* One frame of so many bytes, touched first in its middle. */
+NEVER_INLINE size_t frames_middle(size_t bytes) {
+    volatile char *more = alloca(bytes);
+    more[bytes / 2] = 1;
+    return (size_t)more[bytes / 2];
+}
 
 /* One frame that grows in a loop. */
 NEVER_INLINE size_t frames_alloca(size_t bytes) {
@@ -68,6 +76,41 @@ NEVER_INLINE size_t frames_mutual(size_t depth, size_t (*other)(size_t)) {
 
 static void *small(void *depth) { return (void *)frames_small((size_t)depth); }
 static void *leap(void *depth) { return (void *)frames_of_3_mb((size_t)depth); }
+
+static int small11(void *depth) { return (int)frames_small((size_t)depth); }
+
+/* The same by `thrd_create`. */
+int frames_thrd(void) {
+    thrd_t thread;
+    if (thrd_create(&thread, small11, NULL) != thrd_success) {
+        return 1;
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+static int leaves(void *number) { thrd_exit((int)(size_t)number); }
+static int negates(void *number) { return -(int)(size_t)number; }
+
+/* What such threads are given, and give back: whether all is as it should be. */
+int frames_thrd_results(void) {
+    for (int i = 1; i < 100; i++) {
+        thrd_t one, other;
+        int result;
+        if (thrd_create(&one, leaves, (void *)(size_t)i) != thrd_success ||
+            thrd_create(&other, negates, (void *)(size_t)i) != thrd_success) {
+            return 1;
+        }
+        if (thrd_join(one, &result) != thrd_success || result != i) {
+            return 2;
+        }
+        if (thrd_join(other, &result) != thrd_success || result != -i) {
+            return 3;
+        }
+    }
+    return 0;
+}
 
 /* Starts a thread of C code alone, which overflows its stack, and waits for ever. */
 int frames_thread(size_t stack_bytes, int how) {

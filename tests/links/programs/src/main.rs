@@ -2,7 +2,7 @@
 
 mod deaths;
 
-use std::ffi::{CString, c_void};
+use std::ffi::{CString, c_int, c_void};
 
 use failfast_alloc::{FailFast, usage};
 
@@ -21,6 +21,8 @@ fn main() {
         "main_by_allocation" => deaths::overflow_by_allocation(),
         "thread" => in_thread(deaths::overflow),
         "thread_by_allocation" => in_thread(deaths::overflow_by_allocation),
+        "thread_of_c" => in_thread_of_c(),
+        "thrd_of_c" => in_thrd_of_c(),
         "heap" => deaths::exceed_budget(),
         "requested" => failfast_alloc::fail_fast("enough"),
         "null" => deaths::read_null(),
@@ -45,6 +47,41 @@ fn work() {
 
 fn in_thread(f: fn()) {
     std::thread::Builder::new().name("deep".into()).spawn(f).unwrap().join().unwrap();
+}
+
+/// A thread that the standard library knows nothing of, and that never allocates.
+fn in_thread_of_c() {
+    extern "C" fn entry(_: *mut c_void) -> *mut c_void {
+        deaths::overflow();
+        std::ptr::null_mut()
+    }
+    let (mut thread, nothing) = (0, std::ptr::null_mut());
+    // SAFETY: the function is of the right type and takes nothing; no attributes.
+    let error = unsafe { libc::pthread_create(&mut thread, std::ptr::null(), entry, nothing) };
+    assert_eq!(error, 0);
+    // SAFETY: made above, and joined once.
+    unsafe { libc::pthread_join(thread, std::ptr::null_mut()) };
+}
+
+/// The same by C11's functions.
+fn in_thrd_of_c() {
+    unsafe extern "C" {
+        fn thrd_create(
+            thread: *mut libc::pthread_t,
+            start: extern "C" fn(*mut c_void) -> c_int,
+            argument: *mut c_void,
+        ) -> c_int;
+        fn thrd_join(thread: libc::pthread_t, result: *mut c_int) -> c_int;
+    }
+    extern "C" fn entry(_: *mut c_void) -> c_int {
+        deaths::overflow();
+        0
+    }
+    let mut thread = 0;
+    // SAFETY: the function is of the right type and takes nothing.
+    assert_eq!(unsafe { thrd_create(&mut thread, entry, std::ptr::null_mut()) }, 0);
+    // SAFETY: made above, and joined once.
+    unsafe { thrd_join(thread, std::ptr::null_mut()) };
 }
 
 /// One thing that a program with a library does.

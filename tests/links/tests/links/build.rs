@@ -25,6 +25,11 @@ impl Build {
 
     /// Builds, and returns the folder in which things are.
     pub(crate) fn run(&self) -> Result<PathBuf, String> {
+        self.run_with(&[])
+    }
+
+    /// As `run`, with more for cargo.
+    pub(crate) fn run_with(&self, env: &[(&str, &str)]) -> Result<PathBuf, String> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(self.folder);
         let mut command = Command::new("cargo");
         // What the run of cargo that we are part of was told is not meant for this one.
@@ -42,6 +47,7 @@ impl Build {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/Cargo.toml");
         command.args([subcommand, "--quiet", "--manifest-path", manifest, "--target-dir"]);
         command.arg(&target).args(rest).env("RUSTFLAGS", self.flags).envs(self.env.iter().copied());
+        command.envs(env.iter().copied());
         output(&mut command)?;
         let triple = rest.iter().skip_while(|argument| **argument != "--target").nth(1);
         let release = rest.contains(&"--release");

@@ -6,6 +6,7 @@
 
 mod build;
 mod copies;
+mod emulated;
 mod run;
 mod sanitizers;
 mod ways;
@@ -17,7 +18,7 @@ const WHICH: &str = "LINKS";
 
 fn main() {
     let all = std::env::var(WHICH).is_ok_and(|value| value == "all");
-    let trials =
-        ways::trials(all).into_iter().chain(copies::trials()).chain(sanitizers::trials(all));
+    let ways = ways::trials(all).into_iter().chain(emulated::trials());
+    let trials = ways.chain(copies::trials()).chain(sanitizers::trials(all));
     libtest_mimic::run(&Arguments::from_args(), trials.collect::<Vec<Trial>>()).exit();
 }

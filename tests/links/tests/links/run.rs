@@ -11,8 +11,8 @@ use failfast_alloc_rows::child::{self, Ended, HANGS_AFTER};
 pub(crate) enum End {
     Exit(i32, &'static [&'static str]),
     Abort(&'static [&'static str]),
-    /// By another signal, and without a word.
-    Killed(i32),
+    /// By another signal.
+    Killed(i32, &'static [&'static str]),
     /// With this status, and this somewhere on standard error.
     ExitSaying(i32, &'static str),
 }
@@ -52,7 +52,7 @@ pub(crate) fn expect(mut command: Command, end: End) -> Result<(), String> {
     let is_right = match end {
         End::Exit(code, prefixes) => status.code() == Some(code) && is(prefixes),
         End::Abort(prefixes) => status.signal() == Some(libc::SIGABRT) && is(prefixes),
-        End::Killed(number) => status.signal() == Some(number) && is(&[]),
+        End::Killed(number, prefixes) => status.signal() == Some(number) && is(prefixes),
         End::ExitSaying(code, words) => status.code() == Some(code) && text.contains(words),
     };
     if is_right {
@@ -75,6 +75,9 @@ pub(crate) fn check_program(program: &Path) -> Result<(), String> {
     for what in ["thread", "thread_by_allocation"] {
         run(what, reported!("stack overflow: thread `deep` hit ", "stack-overflow", "program"))?;
     }
+    for what in ["thread_of_c", "thrd_of_c"] {
+        run(what, reported!("stack overflow: thread `", "stack-overflow", "program"))?;
+    }
     run("heap", reported!("heap budget: cluster `root` asked ", "heap-budget", "program"))?;
     run("requested", reported!("requested: enough (thread `main`", "requested", "program"))
 }
@@ -96,7 +99,7 @@ pub(crate) fn check_c_program(program: &Path, first: Option<&Path>) -> Result<()
     run(&["library_hook", "thread:library_overflow_by_allocation"], thread)?;
     if first.is_some() {
         // The program's threads are begun by the C library, and this one never allocates.
-        run(&["library_hook", "thread:overflow"], End::Killed(libc::SIGSEGV))?;
+        run(&["library_hook", "thread:overflow"], End::Killed(libc::SIGSEGV, &[]))?;
     } else {
         // Threads are guarded from their beginning, without a call into the library.
         run(&["library_hook", "thread:overflow"], thread)?;

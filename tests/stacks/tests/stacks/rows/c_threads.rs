@@ -7,7 +7,8 @@ use failfast_alloc::stack;
 use failfast_alloc_rows::witness::{self, FORBIDDEN};
 use failfast_alloc_rows::{End, Row};
 use failfast_alloc_stacks::{
-    LIBRARY, frames_arguments, frames_refused, frames_thread, frames_unwind,
+    LIBRARY, frames_arguments, frames_refused, frames_thrd, frames_thrd_results, frames_thread,
+    frames_unwind,
 };
 
 use super::hostile::has_alternate_stack;
@@ -50,6 +51,23 @@ fn overflowing() -> Vec<Row> {
                 std::mem::transmute::<*mut c_void, extern "C" fn(usize, c_int) -> c_int>(thread)
             };
             thread(1 << 20, 0);
+            witness::count(FORBIDDEN);
+        })
+        .check(by_guard),
+        overflows("c_thread_of_thrd_create", || {
+            witness::open();
+            frames_thrd();
+            witness::count(FORBIDDEN);
+        })
+        .threads(1)
+        .check(by_guard),
+        overflows("c_thread_of_thrd_create_in_a_library", || {
+            witness::open();
+            let thread = of_library(c"frames_thrd");
+            // SAFETY: the function's type.
+            let thread =
+                unsafe { std::mem::transmute::<*mut c_void, extern "C" fn() -> c_int>(thread) };
+            thread();
             witness::count(FORBIDDEN);
         })
         .check(by_guard),
@@ -112,6 +130,7 @@ fn living() -> Vec<Row> {
             });
         }),
         fine("c_threads_get_their_arguments", || assert_eq!(frames_arguments(640), 0)),
+        fine("c_threads_of_thrd_create_give_results", || assert_eq!(frames_thrd_results(), 0)),
         fine("c_thread_that_calls_pthread_exit", || assert_eq!(frames_unwind(0), 0)),
         fine("c_thread_that_is_cancelled", || {
             // At once, and so perhaps before it has begun.

@@ -7,7 +7,8 @@ use std::hint::black_box;
 use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
 use failfast_alloc_rows::{End, Outcome, Row};
 use failfast_alloc_stacks::{
-    frames_alloca, frames_malloc, frames_mutual, frames_of_3_mb, frames_of_64_kib, frames_of_100_mb,
+    frames_alloca, frames_malloc, frames_middle, frames_mutual, frames_of_3_mb, frames_of_64_kib,
+    frames_of_100_mb,
 };
 
 use super::{SEEN, by_guard, by_probe, overflows};
@@ -41,6 +42,15 @@ fn of_c() -> Vec<Row> {
         overflows("main_by_c_frames_of_64_kib", || frames(frames_of_64_kib)).check(by_guard),
         overflows("main_by_c_frames_of_3_mb", || frames(frames_of_3_mb)).check(leapt),
         overflows("main_by_c_frames_of_100_mb", || frames(frames_of_100_mb)).check(leapt),
+        // Far from the stack pointer, and below the guard.
+        overflows("main_by_the_middle_of_a_frame", || {
+            frames_middle(64 << 20);
+        })
+        .check(leapt),
+        in_thread("thread_by_the_middle_of_a_frame", || {
+            frames_middle(64 << 20);
+        })
+        .check(leapt),
         overflows("main_by_alloca", || {
             frames_alloca(1000);
         })

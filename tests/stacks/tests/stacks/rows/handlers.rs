@@ -50,6 +50,30 @@ fn inside() -> Vec<Row> {
             in_handler(libc::SA_ONSTACK, small);
         })
         .check(|outcome| found(outcome, "guard", "signal")),
+        overflows("user_stack_with_just_enough_room", || {
+            set_stack(kernel_frame_bytes() + ENOUGH);
+            overflow_by_small_frames();
+        })
+        .check(by_guard),
+        // Told, but not judged; and never for ever.
+        Row::silent("user_stack_with_too_little_room", SEGV, || {
+            set_stack(kernel_frame_bytes() + ENOUGH - 2048);
+            overflow_by_small_frames();
+        })
+        .lines(&[NO_ROOM]),
+        Row::silent(
+            "user_stack_with_too_little_room_and_a_handler_before_us",
+            End::Exit(7),
+            || {
+                set_stack(kernel_frame_bytes() + ENOUGH - 2048);
+                overflow_by_small_frames();
+            },
+        )
+        .env(EARLY, "leave"),
+        Row::silent("user_stack_with_no_room", SEGV, || {
+            set_stack(kernel_frame_bytes() + 64);
+            overflow_by_small_frames();
+        }),
         overflows("blocked_and_found_by_the_probe", || {
             block_all_raw();
             overflow_by_allocation();
@@ -70,6 +94,26 @@ fn inside() -> Vec<Row> {
             overflow_by_small_frames();
         }),
     ]
+}
+
+/// What our handler has to have of an alternate stack to judge a fault, and its own frame.
+const ENOUGH: usize = (3 << 10) + 1024;
+
+const NO_ROOM: &str = "failfast: a fault was not looked into: the alternate stack that the program \
+    gave its thread has less than 3072 bytes beside what the kernel needs";
+
+/// What the kernel puts onto an alternate stack on this processor, and the least frame on it.
+fn kernel_frame_bytes() -> usize {
+    extern "C" fn note(_: c_int) {
+        let here = 0_u8;
+        witness::note(FREE, black_box(&raw const here) as u64);
+    }
+    witness::open();
+    let top = set_stack(64 << 10);
+    on_signal(libc::SIGUSR1, note as *const () as usize, libc::SA_ONSTACK);
+    // SAFETY: no preconditions.
+    unsafe { libc::raise(libc::SIGUSR1) };
+    top - witness::read(FREE) as usize
 }
 
 extern "C" fn leave(_: c_int) {
@@ -103,8 +147,9 @@ fn in_handler(flags: c_int, handler: extern "C" fn(c_int)) {
     unsafe { libc::raise(libc::SIGUSR1) };
 }
 
-/// Gives this thread an alternate stack of so many bytes, above a page that cannot be used.
-fn set_stack(bytes: usize) {
+/// Gives this thread an alternate stack of so many bytes, above a page that cannot be used. Where
+/// it ends.
+fn set_stack(bytes: usize) -> usize {
     // SAFETY: a new mapping, that nobody else uses and nobody unmaps.
     unsafe {
         let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -114,6 +159,7 @@ fn set_stack(bytes: usize) {
         libc::mprotect(at, 4096, libc::PROT_NONE);
         let stack = libc::stack_t { ss_sp: at.byte_add(4096), ss_flags: 0, ss_size: bytes };
         assert_eq!(libc::sigaltstack(&stack, std::ptr::null_mut()), 0);
+        at as usize + 4096 + bytes
     }
 }
 
@@ -137,6 +183,19 @@ fn never() -> Vec<Row> {
             let f = unsafe { std::mem::transmute::<*const u8, extern "C" fn()>(here.as_ptr()) };
             f();
         }),
+        // Nothing ends the first process of a namespace by default, and nothing takes our handler.
+        Row::silent("killed_as_the_first_process", End::Exit(0), || {
+            let status = in_pid_namespace(true, || {
+                set_hook(|report| assert!(report.stack().is_some()));
+                kill(libc::SIGSEGV);
+                raise(libc::SIGSEGV);
+                overflow_by_small_frames();
+            });
+            assert_eq!(libc::WEXITSTATUS(status), 134, "{status:x}");
+        })
+        .lines(&[super::OVERFLOW])
+        .any_report()
+        .hook_ran(),
         Row::silent("queued", SEGV, || queue(libc::SIGSEGV)),
         Row::silent("queued_while_ignored_before", End::Exit(0), || queue(libc::SIGSEGV))
             .before_exec(|| on_signal(libc::SIGSEGV, libc::SIG_IGN, 0)),
@@ -224,6 +283,11 @@ fn queue(signal: c_int) {
     }
 }
 
+fn raise(signal: c_int) {
+    // SAFETY: no preconditions.
+    unsafe { libc::raise(signal) };
+}
+
 fn kill(signal: c_int) {
     // SAFETY: our own process.
     unsafe { libc::kill(libc::getpid(), signal) };
@@ -270,6 +334,7 @@ static INSTALL_EARLY: extern "C" fn() = install_early;
 extern "C" fn install_early() {
     match early(c"STACKS_EARLY_HANDLER") {
         b"bus" => on_signal(libc::SIGBUS, mend as *const () as usize, libc::SA_SIGINFO),
+        b"leave" => on_signal(libc::SIGSEGV, leave as *const () as usize, 0),
         b"value" => on_signal(libc::SIGSEGV, take as *const () as usize, libc::SA_SIGINFO),
         _ => {}
     }

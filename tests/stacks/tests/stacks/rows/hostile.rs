@@ -27,6 +27,13 @@ fn limits() -> Vec<Row> {
         overflows("limit_of_256_kib_by_small_frames", overflow_by_small_frames)
             .before_exec(|| set_stack_limit(256 << 10))
             .check(by_guard),
+        // The environment is in there too.
+        overflows("limit_of_64_kib", overflow_by_allocation)
+            .before_exec(|| set_stack_limit(64 << 10))
+            .check(by_probe),
+        overflows("limit_of_64_kib_by_small_frames", overflow_by_small_frames)
+            .before_exec(|| set_stack_limit(64 << 10))
+            .check(by_guard),
         overflows("a_mapping_below_the_first_stack", || {
             map_below_main();
             overflow_by_small_frames();
