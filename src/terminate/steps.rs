@@ -12,6 +12,7 @@ use core::ffi::c_void;
 use crate::report::{Halt, HookOutcome};
 use crate::sync::Ordering::Relaxed;
 use crate::sys::facts::read_maps;
+use crate::sys::signal::{self, SIGABRT};
 use crate::sys::{clock, unwind};
 
 use super::facts::Dying;
@@ -130,6 +131,8 @@ pub(super) fn run(mut step: Step) -> ! {
                 Step::Halt
             }
             Step::Hook => {
+                // Who has sent one meanwhile wants us dead, but nobody else unheard.
+                signal::unblock(SIGABRT);
                 note_outcome(prospect());
                 if prospect() == HookOutcome::Pending {
                     tell::hook_began();

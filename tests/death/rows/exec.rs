@@ -176,6 +176,12 @@ pub(crate) fn rows() -> Vec<Row> {
             .env(RECOVERS, "spin")
             .env("FAILFAST_EXEC_TIMEOUT", "300ms")
             .ends(End::Signal(libc::SIGALRM)),
+        // Whether the program has begun by then is not what this is about.
+        row("exec_with_no_time_at_all", || fail())
+            .env(RECOVERS, "spin")
+            .env("FAILFAST_EXEC_TIMEOUT", "0.1us")
+            .ends(End::Signal(libc::SIGALRM))
+            .check(|_| {}),
         vanished("exec_of_a_program_that_vanished", || others::start_deaf(3)).threads(3),
         vanished("exec_of_a_program_that_vanished_at_the_limit_of_a_cgroup", use_a_whole_cgroup)
             .clear(remove_cgroup),

@@ -1,5 +1,9 @@
 //! What goes wrong, when, and what has to come of it.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
 /// When it goes wrong, in this order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
@@ -33,6 +37,10 @@ pub(crate) enum Fault {
     Hang,
     /// SIGKILL, from outside.
     Kill,
+    /// A signal that the program has a handler for: nothing goes wrong.
+    Handled,
+    /// SIGABRT that is sent to the thread, and that the program has a handler for.
+    Sent,
 }
 
 use Fault::*;
@@ -45,6 +53,8 @@ pub(crate) struct Case {
     pub(crate) fault: Fault,
     /// Whether it goes wrong in every later phase too.
     pub(crate) again: bool,
+    /// Whether there is a program to become that turns out to be none.
+    pub(crate) without_program: bool,
 }
 
 /// What has to come of it.
@@ -65,7 +75,8 @@ const PHASES: [Phase; 14] = [
     Ending,
 ];
 
-const FAULTS: [Fault; 9] = [Segv, Illegal, Abort, Panic, Overflow, Reserve, Exit, Hang, Kill];
+const FAULTS: [Fault; 11] =
+    [Segv, Illegal, Abort, Panic, Overflow, Reserve, Exit, Hang, Kill, Handled, Sent];
 
 pub(crate) fn all() -> Vec<Case> {
     let mut all = Vec::new();
@@ -81,13 +92,18 @@ pub(crate) fn all() -> Vec<Case> {
             }
         }
     }
+    for fault in [Segv, Hang, Handled] {
+        let case = case(Halt, fault, false);
+        let name = format!("{} without a program", case.name);
+        all.push(Case { name, without_program: true, ..case });
+    }
     all
 }
 
 fn case(phase: Phase, fault: Fault, again: bool) -> Case {
     let again_too = if again { " and on" } else { "" };
     let name = format!("{fault:?} at {phase:?}{again_too}").to_lowercase();
-    Case { name, phase, fault, again }
+    Case { name, phase, fault, again, without_program: false }
 }
 
 /// Before the deadline is fixed there is nothing that could take time: a few system calls that do
@@ -96,8 +112,10 @@ fn case(phase: Phase, fault: Fault, again: bool) -> Case {
 /// stack brings.
 fn can_be(phase: Phase, fault: Fault) -> bool {
     match phase {
-        Elected => matches!(fault, Segv | Abort | Exit | Kill),
+        Elected => matches!(fault, Segv | Abort | Exit | Kill | Handled | Sent),
         Left => fault != Hang,
+        // The signal is not seen: it becomes a program that knows nothing of it.
+        Exec => !matches!(fault, Handled | Sent),
         _ => true,
     }
 }
@@ -109,16 +127,37 @@ impl Phase {
     }
 
     /// The program that the process is to become, for the phase in which it does.
-    pub(crate) fn program(self) -> Option<&'static str> {
+    fn program(self) -> Option<&'static str> {
         (self == Exec).then_some("/bin/false")
     }
 }
 
 impl Case {
+    /// The program that the process is to become, if it is.
+    pub(crate) fn program(&self) -> Option<String> {
+        if self.without_program { Some(no_program()) } else { self.phase.program().map(Into::into) }
+    }
+
     pub(crate) fn expected(&self) -> Expected {
         let stops_at = self.stops_at();
         let is_skipped = self.phase == Halt || self.again && self.phase < Halt;
         let end = if self.fault == Kill { libc::SIGKILL } else { libc::SIGABRT };
+        if self.without_program && self.fault == Hang {
+            // By then there is a line, and the report.
+            return Expected { end, line: true, hook: false, reported: "replaced" };
+        }
+        match self.fault {
+            Handled => return Expected { end, line: true, hook: true, reported: "ran" },
+            // It is taken when the hook is to begin, and by whoever handles it after the hook.
+            Sent if self.phase <= Hook => {
+                return Expected { end, line: true, hook: false, reported: "crashed" };
+            }
+            Sent => {
+                let reported = if self.phase == Ending { "pending" } else { "ran" };
+                return Expected { end, line: true, hook: true, reported };
+            }
+            _ => {}
+        }
         if stops_at == Exec {
             // It comes after the report, and before all else.
             return Expected { end, line: true, hook: false, reported: "replaced" };
@@ -162,4 +201,22 @@ impl Case {
             _ => "ran",
         }
     }
+}
+
+/// A file that may be executed, and is no program.
+fn no_program() -> String {
+    static PATH: OnceLock<String> = OnceLock::new();
+    let make = || {
+        let path = no_program_path();
+        std::fs::write(&path, [0x7f; 100]).expect("a file");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, executable).expect("a file of ours");
+        path.to_string_lossy().into_owned()
+    };
+    PATH.get_or_init(make).clone()
+}
+
+/// Where that file is, once it was made.
+pub(crate) fn no_program_path() -> PathBuf {
+    std::env::temp_dir().join(format!("dying-{}-no-program", std::process::id()))
 }

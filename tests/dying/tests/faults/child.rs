@@ -15,6 +15,12 @@ static COUNTS: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn run(case: &Case) {
     // SAFETY: a system call.
     unsafe { set_abort_hook(|_| say("hook")) };
+    for (fault, signal) in [(Fault::Handled, libc::SIGUSR1), (Fault::Sent, libc::SIGABRT)] {
+        if case.fault == fault {
+            // SAFETY: a handler of one argument.
+            unsafe { libc::signal(signal, handler as *const () as usize) };
+        }
+    }
     for _ in 0..3 {
         std::thread::spawn(|| {
             loop {
@@ -52,7 +58,20 @@ fn what(fault: Fault) -> fn() {
         Fault::Kill => || unsafe {
             libc::kill(libc::getpid(), libc::SIGKILL);
         },
+        // SAFETY: no preconditions.
+        Fault::Handled => || unsafe {
+            libc::raise(libc::SIGUSR1);
+        },
+        // SAFETY: as above.
+        Fault::Sent => || unsafe {
+            libc::raise(libc::SIGABRT);
+        },
     }
+}
+
+/// What interrupts dying must not be the program's own.
+extern "C" fn handler(_: libc::c_int) {
+    say("handler");
 }
 
 fn illegal() {
