@@ -43,17 +43,33 @@ impl Halted {
 
     /// Notes that `thread`, which is the calling one, has stopped.
     pub(super) fn stop(&self, thread: u32) {
-        let Some(place) = self.place(thread) else { return };
-        // ORDER: Release, with the Acquire of `has_stopped`: all that the thread has done is done.
-        if place.swap(thread | STOPPED, Release) & STOPPED == 0 {
-            self.stopped.fetch_add(1, Release); // ORDER: Release, as above.
+        if self.set_stopped(thread) {
+            // ORDER: Release, with the Acquire of `stopped`.
+            self.stopped.fetch_add(1, Release);
         }
     }
 
     /// Notes that `thread` was stopped by a tracer. It holds to no deadline.
     pub(super) fn stop_traced(&self, thread: u32) {
-        if let Some(place) = self.place(thread) {
-            place.store(thread | STOPPED, Release); // ORDER: Release, as in `stop`.
+        self.set_stopped(thread);
+    }
+
+    /// Whether `thread` was not known to have stopped, and is now.
+    fn set_stopped(&self, thread: u32) -> bool {
+        loop {
+            let Some(place) = self.place(thread) else { return false };
+            for now in [thread, 0] {
+                // An exchange: a place that was free may be another thread's by now.
+                // ORDER: Release, with the Acquire of `has_stopped`: all that the thread has done
+                // is done. Relaxed, if it fails: then it says nothing.
+                if place.compare_exchange(now, thread | STOPPED, Release, Relaxed).is_ok() {
+                    return true;
+                }
+            }
+            // ORDER: Relaxed. The number is the whole message.
+            if place.load(Relaxed) == thread | STOPPED {
+                return false;
+            }
         }
     }
 
@@ -110,5 +126,40 @@ mod tests {
         }
         TABLE.stop(4_000_000);
         assert!(!TABLE.knows(4_000_000) && !TABLE.has_stopped(4_000_000));
+    }
+
+    /// Threads that nobody has told, whose numbers want the same place, at the same time.
+    #[test]
+    fn no_thread_takes_the_place_of_another() {
+        const THREADS: u32 = 2;
+        static TABLE: Halted = Halted::new();
+        static ROUND: AtomicU32 = AtomicU32::new(0);
+        static READY: AtomicU32 = AtomicU32::new(0);
+        let rounds = 2_000;
+        let number = |round: u32, thread: u32| 1 + round * 3 + thread * PLACES as u32;
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                scope.spawn(move || {
+                    for round in 0..rounds {
+                        READY.fetch_add(1, AcqRel);
+                        while ROUND.load(Acquire) <= round {
+                            std::hint::spin_loop();
+                        }
+                        TABLE.stop(number(round, thread));
+                    }
+                });
+            }
+            for round in 0..rounds {
+                while READY.load(Acquire) < THREADS * (round + 1) {
+                    std::thread::yield_now();
+                }
+                ROUND.store(round + 1, Release);
+            }
+        });
+        for round in 0..rounds {
+            let lost = (0..THREADS).filter(|&thread| !TABLE.has_stopped(number(round, thread)));
+            assert_eq!(lost.count(), 0, "in round {round}");
+        }
+        assert_eq!(TABLE.stopped(), rounds * THREADS);
     }
 }

@@ -76,7 +76,7 @@ pub(crate) use {
     end::intercept,
     facts::accounts_from,
     observe::observe,
-    page::{is_dying, pass_gate},
+    page::{adopt, is_dying, pass_gate},
     sequence::{Death, prepare, terminate},
     tell::attach_record,
 };

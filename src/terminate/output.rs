@@ -49,7 +49,8 @@ pub(super) fn say(line: &[u8]) {
     }
 }
 
-/// Writes the report's line to standard error. Only the elected thread.
+/// Writes the report's line to standard error. Only the elected thread, or whoever ends in its
+/// place.
 pub(super) fn write_line(report: &Report) {
     let mut buf = [0; LINE_BYTES_MAX];
     let mut line = FixedWriter::new(&mut buf);
@@ -57,7 +58,7 @@ pub(super) fn write_line(report: &Report) {
     say(line.finish());
 }
 
-/// Writes the report. Only the elected thread.
+/// Writes the report. Only the elected thread, or whoever ends in its place.
 pub(super) fn write_report(report: &Report) {
     let mut buf = [0; JSON_BYTES_MAX];
     match sink() {
@@ -82,7 +83,8 @@ pub(super) fn write_report(report: &Report) {
 }
 
 /// Writes the report once more, with what became of the hook, where the first can be replaced: it
-/// has the same length, and all but the outcome is the same. Only the elected thread.
+/// has the same length, and all but the outcome is the same. Only the elected thread, or whoever
+/// ends in its place.
 pub(super) fn rewrite_report() {
     let Some(Written { fd, dev, ino }) = Dying::with(|dying| dying.written) else { return };
     // The hook may have closed descriptors, and opened others.

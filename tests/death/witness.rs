@@ -91,6 +91,11 @@ pub(crate) fn note(word: usize, value: u64) {
     open().word(word).store(value, SeqCst);
 }
 
+/// In a child: where a word is.
+pub(crate) fn address(word: usize) -> *mut u64 {
+    open().word(word).as_ptr()
+}
+
 /// In a child: counts something.
 pub(crate) fn count(word: usize) {
     open().word(word).fetch_add(1, SeqCst);

@@ -21,6 +21,8 @@ pub(crate) enum Phase {
     Chain,
     End,
     Ending,
+    /// Later than any, in a thread that holds to the deadline; the hook hangs before.
+    Overdue,
 }
 
 /// What goes wrong.
@@ -41,6 +43,8 @@ pub(crate) enum Fault {
     Handled,
     /// SIGABRT that is sent to the thread, and that the program has a handler for.
     Sent,
+    /// Somebody looks whether the hook goes on.
+    Looks,
 }
 
 use Fault::*;
@@ -70,13 +74,13 @@ pub(crate) struct Expected {
     pub(crate) reported: &'static str,
 }
 
-const PHASES: [Phase; 14] = [
+const PHASES: [Phase; 15] = [
     Elected, Left, Fixed, Before, Halt, Exec, Trace, Modules, Line, Report, Hook, Chain, End,
-    Ending,
+    Ending, Overdue,
 ];
 
-const FAULTS: [Fault; 11] =
-    [Segv, Illegal, Abort, Panic, Overflow, Reserve, Exit, Hang, Kill, Handled, Sent];
+const FAULTS: [Fault; 12] =
+    [Segv, Illegal, Abort, Panic, Overflow, Reserve, Exit, Hang, Kill, Handled, Sent, Looks];
 
 pub(crate) fn all() -> Vec<Case> {
     let mut all = Vec::new();
@@ -113,10 +117,11 @@ fn case(phase: Phase, fault: Fault, again: bool) -> Case {
 fn can_be(phase: Phase, fault: Fault) -> bool {
     match phase {
         Elected => matches!(fault, Segv | Abort | Exit | Kill | Handled | Sent),
-        Left => fault != Hang,
+        Left => !matches!(fault, Hang | Looks),
         // The signal is not seen: it becomes a program that knows nothing of it.
-        Exec => !matches!(fault, Handled | Sent),
-        _ => true,
+        Exec => !matches!(fault, Handled | Sent | Looks),
+        Overdue => matches!(fault, Hang | Kill | Looks),
+        _ => fault != Looks,
     }
 }
 
@@ -142,11 +147,13 @@ impl Case {
         let stops_at = self.stops_at();
         let is_skipped = self.phase == Halt || self.again && self.phase < Halt;
         let end = if self.fault == Kill { libc::SIGKILL } else { libc::SIGABRT };
-        if self.without_program && self.fault == Hang {
-            // By then there is a line, and the report.
-            return Expected { end, line: true, hook: false, reported: "replaced" };
+        if self.phase == Overdue {
+            // If whoever is at it hangs as well, others end it, and nothing more is written.
+            let reported = if self.fault == Looks { "timeout" } else { "pending" };
+            return Expected { end, line: true, hook: true, reported };
         }
         match self.fault {
+            Hang => return self.expected_of_hang(end),
             Handled => return Expected { end, line: true, hook: true, reported: "ran" },
             // It is taken when the hook is to begin, and by whoever handles it after the hook.
             Sent if self.phase <= Hook => {
@@ -169,9 +176,23 @@ impl Case {
             reported: if stops_at <= Report || self.costs(Report) {
                 ""
             } else {
-                self.reported(stops_at, is_skipped)
+                self.reported(is_skipped)
             },
         }
+    }
+
+    /// Whoever holds to the deadline says what has not been said by then.
+    fn expected_of_hang(&self, end: i32) -> Expected {
+        let is_known = self.phase > Fixed;
+        let reported = match self.phase {
+            Elected | Left | Fixed => "",
+            Hook => "timeout",
+            Chain | End => "ran",
+            // Somebody is at it.
+            Ending | Overdue => "pending",
+            _ => "skipped",
+        };
+        Expected { end, line: is_known, hook: self.phase > Hook, reported }
     }
 
     /// Whether the phase falls victim to the fault.
@@ -183,19 +204,18 @@ impl Case {
     fn stops_at(&self) -> Phase {
         let is_step = Fixed < self.phase && self.phase < Hook;
         match self.fault {
-            Hang | Kill => self.phase,
+            Kill => self.phase,
             _ if is_step && self.again => Hook,
             _ if is_step => Ending,
             _ => self.phase,
         }
     }
 
-    fn reported(&self, stops_at: Phase, is_skipped: bool) -> &'static str {
+    fn reported(&self, is_skipped: bool) -> &'static str {
         match self.fault {
             _ if is_skipped => "skipped",
-            Hang if stops_at == Hook => "timeout",
             // Written for the last time at the end: that is what the fault costs.
-            Hang | Kill => "pending",
+            Kill => "pending",
             _ if self.costs(Ending) => "pending",
             _ if self.costs(Hook) => "crashed",
             _ => "ran",

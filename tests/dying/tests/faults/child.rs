@@ -7,14 +7,22 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use failfast_alloc::{fail_fast, fault_injection, set_abort_hook};
 use failfast_alloc_dying::say;
 
-use crate::cases::{Case, Fault};
+use crate::cases::{Case, Fault, Phase};
 
 static COUNTS: AtomicU64 = AtomicU64::new(0);
+static HOOK_COUNTS: AtomicU64 = AtomicU64::new(0);
 
 /// Fails as the case says.
 pub(crate) fn run(case: &Case) {
-    // SAFETY: a system call.
-    unsafe { set_abort_hook(|_| say("hook")) };
+    let is_overdue = case.phase == Phase::Overdue;
+    let hook = move |_: &failfast_alloc::Report| {
+        say("hook");
+        while is_overdue {
+            HOOK_COUNTS.fetch_add(1, SeqCst);
+        }
+    };
+    // SAFETY: an atomic and a system call.
+    unsafe { set_abort_hook(hook) };
     for (fault, signal) in [(Fault::Handled, libc::SIGUSR1), (Fault::Sent, libc::SIGABRT)] {
         if case.fault == fault {
             // SAFETY: a handler of one argument.
@@ -61,6 +69,15 @@ fn what(fault: Fault) -> fn() {
         // SAFETY: no preconditions.
         Fault::Handled => || unsafe {
             libc::raise(libc::SIGUSR1);
+        },
+        Fault::Looks => || {
+            let then = HOOK_COUNTS.load(SeqCst);
+            for _ in 0..10 {
+                let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+                // SAFETY: a complete time.
+                unsafe { libc::nanosleep(&time, ptr::null_mut()) };
+            }
+            say(if HOOK_COUNTS.load(SeqCst) == then { "it stands" } else { "it goes on" });
         },
         // SAFETY: as above.
         Fault::Sent => || unsafe {
