@@ -166,21 +166,14 @@ fn set_timers(timeout: Option<Duration>) {
     }
 }
 
-/// Gives every signal its default action, and drops those that wait. Faults keep their handlers,
-/// and so does the signal by which the deadline is held to: those go with the program that they are
-/// in, and this one may have to go on.
+/// Gives every signal its default action, and drops those that wait. Faults keep the handlers that
+/// the death has set, and so does the signal by which the deadline is held to: those go with the
+/// program that they are in, and this one may have to go on.
 fn calm_signals() {
     let is_kept = |signal: &i32| OWN_FAULTS.contains(signal) || *signal == stop::STOP;
     for signal in (1..=SIGNALS).filter(|signal| !is_kept(signal)) {
         // SAFETY: the default action; two signals refuse it, having no other.
         unsafe { signal::set_action(signal, &Action::DEFAULT) };
-    }
-    for signal in OWN_FAULTS {
-        // What is ignored stays ignored.
-        if signal::action(signal).is_some_and(|now| now.handler == libc::SIG_IGN) {
-            // SAFETY: the default action.
-            unsafe { signal::set_action(signal, &Action::DEFAULT) };
-        }
     }
     let (all, at_once) = (!0_u64, [0_i64; 2]);
     let (set, time) = ((&raw const all).expose_provenance(), at_once.as_ptr().expose_provenance());

@@ -13,9 +13,14 @@
 
 use crate::sync::{AtomicU32, Ordering::*};
 
+use super::election::mutant;
+
 /// How many threads it has room for: a power of two. Where there are more, they are not known to
 /// have stopped. 32 KiB.
+#[cfg(not(loom))]
 const PLACES: usize = 8192;
+#[cfg(loom)]
+const PLACES: usize = 4;
 
 /// Above every number of a thread: those have 22 bits (`PID_MAX_LIMIT`).
 const STOPPED: u32 = 1 << 31;
@@ -29,6 +34,13 @@ pub(super) struct Halted {
 
 impl Halted {
     /// Nobody.
+    #[cfg(loom)]
+    pub(super) fn new() -> Self {
+        Self { places: core::array::from_fn(|_| AtomicU32::new(0)), stopped: AtomicU32::new(0) }
+    }
+
+    /// Nobody.
+    #[cfg(not(loom))]
     pub(super) const fn new() -> Self {
         Self { places: [const { AtomicU32::new(0) }; PLACES], stopped: AtomicU32::new(0) }
     }
@@ -36,9 +48,14 @@ impl Halted {
     /// Notes that `thread` is told to stop. `None` if there is no room, `Some(false)` if that was
     /// noted before.
     pub(super) fn note(&self, thread: u32) -> Option<bool> {
-        let place = self.place(thread)?;
-        // ORDER: Relaxed, both. The number is the whole message.
-        Some(place.compare_exchange(0, thread, Relaxed, Relaxed).is_ok())
+        loop {
+            // ORDER: Relaxed, both. The number is the whole message.
+            match self.place(thread)?.compare_exchange(0, thread, Relaxed, Relaxed) {
+                Ok(_) => return Some(true),
+                Err(now) if now & !STOPPED == thread => return Some(false),
+                Err(_) => {} // Another thread was faster.
+            }
+        }
     }
 
     /// Notes that `thread`, which is the calling one, has stopped.
@@ -50,6 +67,7 @@ impl Halted {
     }
 
     /// Notes that `thread` was stopped by a tracer. It holds to no deadline.
+    #[cfg(not(loom))]
     pub(super) fn stop_traced(&self, thread: u32) {
         self.set_stopped(thread);
     }
@@ -58,6 +76,10 @@ impl Halted {
     fn set_stopped(&self, thread: u32) -> bool {
         loop {
             let Some(place) = self.place(thread) else { return false };
+            if mutant("StoppedTakesAnyPlace") {
+                // ORDER: Release. A mutant.
+                return place.swap(thread | STOPPED, Release) & STOPPED == 0;
+            }
             for now in [thread, 0] {
                 // An exchange: a place that was free may be another thread's by now.
                 // ORDER: Release, with the Acquire of `has_stopped`: all that the thread has done
@@ -80,6 +102,7 @@ impl Halted {
     }
 
     /// Whether `thread` was told to stop, or has.
+    #[cfg(not(loom))]
     pub(super) fn knows(&self, thread: u32) -> bool {
         // ORDER: Relaxed. The number is the whole message.
         self.place(thread).is_some_and(|place| place.load(Relaxed) != 0)
@@ -104,7 +127,7 @@ impl Halted {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -126,40 +149,5 @@ mod tests {
         }
         TABLE.stop(4_000_000);
         assert!(!TABLE.knows(4_000_000) && !TABLE.has_stopped(4_000_000));
-    }
-
-    /// Threads that nobody has told, whose numbers want the same place, at the same time.
-    #[test]
-    fn no_thread_takes_the_place_of_another() {
-        const THREADS: u32 = 2;
-        static TABLE: Halted = Halted::new();
-        static ROUND: AtomicU32 = AtomicU32::new(0);
-        static READY: AtomicU32 = AtomicU32::new(0);
-        let rounds = 2_000;
-        let number = |round: u32, thread: u32| 1 + round * 3 + thread * PLACES as u32;
-        std::thread::scope(|scope| {
-            for thread in 0..THREADS {
-                scope.spawn(move || {
-                    for round in 0..rounds {
-                        READY.fetch_add(1, AcqRel);
-                        while ROUND.load(Acquire) <= round {
-                            std::hint::spin_loop();
-                        }
-                        TABLE.stop(number(round, thread));
-                    }
-                });
-            }
-            for round in 0..rounds {
-                while READY.load(Acquire) < THREADS * (round + 1) {
-                    std::thread::yield_now();
-                }
-                ROUND.store(round + 1, Release);
-            }
-        });
-        for round in 0..rounds {
-            let lost = (0..THREADS).filter(|&thread| !TABLE.has_stopped(number(round, thread)));
-            assert_eq!(lost.count(), 0, "in round {round}");
-        }
-        assert_eq!(TABLE.stopped(), rounds * THREADS);
     }
 }

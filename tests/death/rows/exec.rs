@@ -1,7 +1,7 @@
 //! The process becomes another program.
 
 use std::io::Read;
-use std::os::fd::FromRawFd;
+use std::os::fd::{FromRawFd, IntoRawFd};
 
 use super::halt::to_one_processor;
 use super::reserve::{remove_cgroup, use_a_whole_cgroup, use_all_addresses};
@@ -57,13 +57,22 @@ fn row(name: &'static str, body: fn()) -> Row {
 /// A row whose program was there at start, and is gone.
 fn vanished(name: &'static str, then: fn()) -> Row {
     let body = move || {
-        set_hook(|report| witness::note(FREE, u64::from(!report.to_string().is_empty())));
+        let mine = std::fs::File::create("mine").expect("a file").into_raw_fd();
+        // SAFETY: two descriptors of ours.
+        assert_eq!(unsafe { libc::dup2(mine, 3) }, 3);
+        set_hook(|report| {
+            // SAFETY: a byte of ours. Nothing was undone for a program that is not there.
+            unsafe { libc::write(3, c"x".as_ptr().cast(), 1) };
+            witness::note(FREE, u64::from(!report.to_string().is_empty()));
+        });
         let gone = std::env::var(EXEC).expect("a program");
         std::fs::remove_file(gone).expect("it was there");
         then();
         fail();
     };
-    let row = Row::dies(name, "requested", FAILED, body).hook_ran();
+    let row = Row::dies(name, "requested", FAILED, body).hook_ran().check(|outcome| {
+        assert_eq!(std::fs::read(outcome.folder.join("mine")).expect("a file"), b"x");
+    });
     // Made in the row's own folder, which is where the child is.
     row.env(EXEC, format!("/proc/self/cwd/{PROGRAM}").leak()).before_exec(|| {
         let name = c"vanishing".as_ptr();

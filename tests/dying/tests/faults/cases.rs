@@ -45,6 +45,8 @@ pub(crate) enum Fault {
     Sent,
     /// Somebody looks whether the hook goes on.
     Looks,
+    /// Another thread forks, and the child fails in its turn: nothing goes wrong.
+    Forks,
 }
 
 use Fault::*;
@@ -96,6 +98,7 @@ pub(crate) fn all() -> Vec<Case> {
             }
         }
     }
+    all.push(case(Halt, Forks, false));
     for fault in [Segv, Hang, Handled] {
         let case = case(Halt, fault, false);
         let name = format!("{} without a program", case.name);
@@ -154,7 +157,7 @@ impl Case {
         }
         match self.fault {
             Hang => return self.expected_of_hang(end),
-            Handled => return Expected { end, line: true, hook: true, reported: "ran" },
+            Handled | Forks => return Expected { end, line: true, hook: true, reported: "ran" },
             // It is taken when the hook is to begin, and by whoever handles it after the hook.
             Sent if self.phase <= Hook => {
                 return Expected { end, line: true, hook: false, reported: "crashed" };

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use failfast_alloc::{fail_fast, fault_injection, set_abort_hook};
 use failfast_alloc_dying::say;
@@ -28,6 +28,12 @@ pub(crate) fn run(case: &Case) {
             // SAFETY: a handler of one argument.
             unsafe { libc::signal(signal, handler as *const () as usize) };
         }
+    }
+    if case.fault == Fault::Forks {
+        PARENT.store(std::process::id(), SeqCst);
+        // SAFETY: a handler of one argument.
+        unsafe { libc::signal(libc::SIGABRT, tell as *const () as usize) };
+        std::thread::spawn(fork_when_asked);
     }
     for _ in 0..3 {
         std::thread::spawn(|| {
@@ -70,6 +76,12 @@ fn what(fault: Fault) -> fn() {
         Fault::Handled => || unsafe {
             libc::raise(libc::SIGUSR1);
         },
+        Fault::Forks => || {
+            FORKS.store(1, SeqCst);
+            while FORKS.load(SeqCst) < 2 {
+                std::hint::spin_loop();
+            }
+        },
         Fault::Looks => || {
             let then = HOOK_COUNTS.load(SeqCst);
             for _ in 0..10 {
@@ -83,6 +95,34 @@ fn what(fault: Fault) -> fn() {
         Fault::Sent => || unsafe {
             libc::raise(libc::SIGABRT);
         },
+    }
+}
+
+static PARENT: AtomicU32 = AtomicU32::new(0);
+/// 1: another thread is to fork; 2: the child has ended.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// The program's own handler, in whatever process.
+extern "C" fn tell(_: libc::c_int) {
+    let is_parent = std::process::id() == PARENT.load(SeqCst);
+    say(if is_parent { "told" } else { "told in the child" });
+}
+
+fn fork_when_asked() {
+    while FORKS.load(SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    // SAFETY: the child fails at once.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(failfast_alloc::take_abort_hook());
+        fail_fast("the child, too");
+    }
+    // SAFETY: a child of ours; what became of it need not be told.
+    unsafe { libc::waitpid(child, ptr::null_mut(), 0) };
+    FORKS.store(2, SeqCst);
+    loop {
+        std::hint::spin_loop();
     }
 }
 
