@@ -1,6 +1,6 @@
 //! The process becomes another program.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{FromRawFd, IntoRawFd};
 
 use super::halt::to_one_processor;
@@ -57,12 +57,15 @@ fn row(name: &'static str, body: fn()) -> Row {
 /// A row whose program was there at start, and is gone.
 fn vanished(name: &'static str, then: fn()) -> Row {
     let body = move || {
-        let mine = std::fs::File::create("mine").expect("a file").into_raw_fd();
+        witness::open();
+        let mut mine = std::fs::File::create("mine").expect("a file");
+        mine.write_all(b"mine").expect("room");
+        let mine = mine.into_raw_fd();
         // SAFETY: two descriptors of ours.
         assert_eq!(unsafe { libc::dup2(mine, 3) }, 3);
         set_hook(|report| {
-            // SAFETY: a byte of ours. Nothing was undone for a program that is not there.
-            unsafe { libc::write(3, c"x".as_ptr().cast(), 1) };
+            // SAFETY: bytes of ours. Nothing was undone for a program that is not there.
+            unsafe { libc::write(3, c", too".as_ptr().cast(), 5) };
             witness::note(FREE, u64::from(!report.to_string().is_empty()));
         });
         let gone = std::env::var(EXEC).expect("a program");
@@ -71,7 +74,7 @@ fn vanished(name: &'static str, then: fn()) -> Row {
         fail();
     };
     let row = Row::dies(name, "requested", FAILED, body).hook_ran().check(|outcome| {
-        assert_eq!(std::fs::read(outcome.folder.join("mine")).expect("a file"), b"x");
+        assert_eq!(std::fs::read(outcome.folder.join("mine")).expect("a file"), b"mine, too");
     });
     // Made in the row's own folder, which is where the child is.
     row.env(EXEC, format!("/proc/self/cwd/{PROGRAM}").leak()).before_exec(|| {
