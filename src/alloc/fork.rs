@@ -14,6 +14,7 @@ use once_cell::race::OnceRef;
 
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 use crate::sys::{file, process, wiped};
+use crate::terminate;
 use crate::thread::record;
 
 use super::clusters;
@@ -55,6 +56,7 @@ extern "C" fn child() {
 /// Makes the accounts those of a process with one thread.
 fn adopt() {
     set_born();
+    terminate::adopt();
     let record = record();
     record.tid.store(process::tid(), Relaxed); // ORDER: Relaxed. The thread's own word.
     LEDGER.forked(|slot, is_roots| {

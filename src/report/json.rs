@@ -125,10 +125,7 @@ fn encode(report: &Report, plan: &Plan, out: &mut dyn Write) -> fmt::Result {
     members.number("tid", report.tid.into())?;
     members.string_or_null("thread", report.thread())?;
     write!(members.key("time")?, "\"{}\"", report.time)?;
-    write_threads(report.threads, members.key("threads")?)?;
-    members.string("halt", report.halt.code())?;
-    members.string("hook", report.hook.code())?;
-    members.string_or_null("hook_failure", report.hook.failure())?;
+    write_outcome(report, &mut members)?;
     write_backtrace(report, plan, members.key("backtrace")?)?;
     write_modules(report.backtrace.modules(plan.frames), members.key("modules")?)?;
     let clusters = report.clusters.rows().iter().take(plan.clusters);
@@ -165,6 +162,33 @@ fn write_stack(stack: Option<StackSpan>, out: &mut dyn Write) -> fmt::Result {
     members.number_or_null("budget_bytes", stack.budget.map(|bytes| bytes as u64))?;
     members.string("kind", stack.kind.code())?;
     members.close()
+}
+
+/// The longest of what is written of the outcome: a process has less than 2^22 threads.
+const WIDEST: [&str; 4] = [
+    r#","threads":{"seen":4194303,"halted":4194303}"#,
+    r#","halt":"unproven""#,
+    r#","hook":"replaced""#,
+    r#","hook_failure":"signal SIGSEGV""#,
+];
+
+const WIDEST_BYTES: usize = WIDEST[0].len() + WIDEST[1].len() + WIDEST[2].len() + WIDEST[3].len();
+
+/// What may change after the report was written for the first time, in as much room whatever it is:
+/// blanks follow. So all other bytes stay where they are, and what others read meanwhile, at once
+/// or piece by piece, is a whole report.
+fn write_outcome(report: &Report, members: &mut Object<'_>) -> fmt::Result {
+    let mut length = Counter::default();
+    write_outcome_members(report, &mut Object::open(&mut length)?)?;
+    write_outcome_members(report, members)?;
+    members.blanks(WIDEST_BYTES.saturating_sub(length.bytes))
+}
+
+fn write_outcome_members(report: &Report, members: &mut Object<'_>) -> fmt::Result {
+    write_threads(report.threads, members.key("threads")?)?;
+    members.string("halt", report.halt.code())?;
+    members.string("hook", report.hook.code())?;
+    members.string_or_null("hook_failure", report.hook.failure())
 }
 
 fn write_threads(threads: Option<Threads>, out: &mut dyn Write) -> fmt::Result {

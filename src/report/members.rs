@@ -52,6 +52,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Leaves room after the member that was written last.
+    pub(super) fn blanks(&mut self, count: usize) -> fmt::Result {
+        (0..count).try_for_each(|_| self.out.write_char(' '))
+    }
+
     /// Every object here has members, so the opening brace has gone out with the first.
     pub(super) fn close(self) -> fmt::Result {
         self.out.write_char('}')

@@ -188,7 +188,8 @@ fn an_ordinary_report_byte_for_byte() {
         r#""budget_bytes":67108864,"resident_bytes":70000640,"cgroup_current_bytes":null,"#,
         r#""cgroup_limit_bytes":null,"stack":null,"pid":4711,"tid":4715,"thread":"worker-3","#,
         r#""time":"2025-11-23T13:17:05.042Z","threads":null,"halt":"unproven","#,
-        r#""hook":"pending","hook_failure":null,"backtrace":[{"addr":"0x55d0c0004010","module":0,"#,
+        r#""hook":"pending","hook_failure":null                                          ,"#,
+        r#""backtrace":[{"addr":"0x55d0c0004010","module":0,"#,
         r#""offset":"0x4010"},{"addr":"0x1000"}],"modules":[{"path":"/opt/server","#,
         r#""base":"0x55d0c0000000","deleted":true}],"clusters":[{"name":"root","#,
         r#""live_bytes":66584576,"budget_bytes":67108864},{"name":"cache","live_bytes":1000,"#,
@@ -300,6 +301,55 @@ fn every_length_of_message() {
             assert!(!is_cut || report.json(&mut buf).len() > JSON_BYTES_MAX - 6, "{value}");
         }
     }
+}
+
+/// Whatever becomes of the hook, all but the outcome stays byte for byte where it was: a reader that
+/// has some of the report as it was first, and the rest as it is now, has a whole one.
+#[test]
+fn the_outcome_takes_the_same_room_whatever_it_is() {
+    use HookOutcome::{Crashed, None as NoHook, Pending, Ran, Replaced, Skipped, Timeout};
+    let failures = [
+        Failure::Panic,
+        Failure::Abort,
+        Failure::Exit,
+        Failure::Reserve,
+        Failure::Overflow,
+        Failure::Thread,
+    ];
+    let signals = [1, 4, 5, 7, 8, 11, 31, 64].map(Failure::Signal);
+    let crashed = failures.into_iter().chain(signals).map(Crashed);
+    let hooks = [NoHook, Pending, Ran, Replaced, Skipped, Timeout].into_iter().chain(crashed);
+    let most = (1 << 22) - 1;
+    let threads = [(0, 0), (7, 6), (most, most)];
+    let threads = threads.map(|(seen, halted)| Some(Threads { seen, halted }));
+    for mut report in [ordinary(Cause::Requested), extreme("a"), extreme("\x01"), extreme("\"")] {
+        let mut first = [0; JSON_BYTES_MAX];
+        (report.hook, report.threads) = (Pending, None);
+        let first = core::str::from_utf8(report.json(&mut first)).unwrap();
+        let (before, after) = around_the_outcome(first);
+        let mut longest = 0;
+        for hook in hooks.clone() {
+            for threads in threads.into_iter().chain([None]) {
+                for halt in [Halt::Proven, Halt::Unproven] {
+                    (report.hook, report.threads, report.halt) = (hook, threads, halt);
+                    let mut buf = [0; JSON_BYTES_MAX];
+                    let json = core::str::from_utf8(report.json(&mut buf)).unwrap();
+                    assert_eq!(json.len(), first.len(), "{json}");
+                    assert_eq!(around_the_outcome(json), (before, after));
+                    let room = &json[before.len()..json.len() - after.len()];
+                    longest = longest.max(room.trim_end().len());
+                }
+            }
+        }
+        assert_eq!(longest, first.len() - before.len() - after.len(), "no more room than needed");
+    }
+}
+
+/// What of a report stands before its outcome, and what after.
+fn around_the_outcome(json: &str) -> (&str, &str) {
+    let (before, _) = json.split_once(r#","threads":"#).unwrap();
+    let (_, after) = json.split_once(r#","backtrace":"#).unwrap();
+    (before, after)
 }
 
 #[test]

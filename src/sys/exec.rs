@@ -15,7 +15,7 @@ use crate::sync::{AtomicI32, AtomicU64, AtomicUsize, Ordering::*};
 
 use super::memory::{self, Mapping};
 use super::signal::{self, Action, OWN_FAULTS};
-use super::{file, output, raw};
+use super::{file, output, raw, stop};
 
 /// Where the new program finds the report.
 const REPORT: usize = 3;
@@ -86,14 +86,17 @@ impl Prepared {
             return;
         }
         self.hand_over(report);
-        set_timers(timeout);
+        set_timers(None);
         calm_signals();
+        // Last, so that what it sends is not dropped with the others.
+        set_timers(timeout);
         let arguments = [path, 0];
         signal::exchange_mask(0);
         let args = [path, arguments.as_ptr().expose_provenance(), environment, 0, 0, 0];
         // SAFETY: C strings, and arrays of such with a null at their end.
         unsafe { raw::call(libc::SYS_execve, args) };
-        signal::block_all_but(signal::OWN_FAULTS_MASK | signal::bit(super::stop::STOP));
+        set_timers(None); // What was to bound that program is not for us.
+        signal::block_all_but(signal::OWN_FAULTS_MASK | signal::bit(stop::STOP));
     }
 
     /// Puts the report where the new program finds it, and has it inherit nothing else above.
@@ -154,6 +157,8 @@ fn set_timers(timeout: Option<Duration>) {
     for which in [libc::ITIMER_REAL, libc::ITIMER_VIRTUAL, libc::ITIMER_PROF] {
         let time =
             if which == libc::ITIMER_REAL { timeout.unwrap_or_default() } else { Duration::ZERO };
+        // Up to whole microseconds: none is no time-out.
+        let time = time.saturating_add(Duration::from_nanos(999));
         let time = [0, 0, time.as_secs() as i64, i64::from(time.subsec_micros())];
         let args = [which as usize, time.as_ptr().expose_provenance(), 0, 0, 0, 0];
         // SAFETY: two times of two words each are readable.
@@ -161,18 +166,14 @@ fn set_timers(timeout: Option<Duration>) {
     }
 }
 
-/// Gives every signal but the thread's own faults its default action, and drops those that wait.
+/// Gives every signal its default action, and drops those that wait. Faults keep the handlers that
+/// the death has set, and so does the signal by which the deadline is held to: those go with the
+/// program that they are in, and this one may have to go on.
 fn calm_signals() {
-    for signal in (1..=SIGNALS).filter(|signal| !OWN_FAULTS.contains(signal)) {
+    let is_kept = |signal: &i32| OWN_FAULTS.contains(signal) || *signal == stop::STOP;
+    for signal in (1..=SIGNALS).filter(|signal| !is_kept(signal)) {
         // SAFETY: the default action; two signals refuse it, having no other.
         unsafe { signal::set_action(signal, &Action::DEFAULT) };
-    }
-    for signal in OWN_FAULTS {
-        // Handlers go with the program that they are in; what is ignored stays ignored.
-        if signal::action(signal).is_some_and(|now| now.handler == libc::SIG_IGN) {
-            // SAFETY: the default action.
-            unsafe { signal::set_action(signal, &Action::DEFAULT) };
-        }
     }
     let (all, at_once) = (!0_u64, [0_i64; 2]);
     let (set, time) = ((&raw const all).expose_provenance(), at_once.as_ptr().expose_provenance());

@@ -11,6 +11,7 @@
 use core::ffi::CStr;
 
 use super::file::{self, Kind};
+use super::raw;
 
 /// Whether `fd` still is the file `ino` of the device `dev`.
 pub(crate) fn is_still(fd: i32, dev: u64, ino: u64) -> bool {
@@ -63,9 +64,21 @@ pub(crate) fn create_in(folder: i32, name: &CStr) -> Option<i32> {
 
 fn is_ready(fd: i32) -> bool {
     let mut asked = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: one entry, writable; it does not wait.
-    let ready = unsafe { libc::poll(&raw mut asked, 1, 0) };
-    ready == 1 && asked.revents & libc::POLLOUT != 0
+    let entries = (&raw mut asked).expose_provenance();
+    // Not the C library's, at which a thread may be cancelled: some write here, and go on.
+    #[cfg(target_arch = "x86_64")]
+    let (number, args) = (libc::SYS_poll, [entries, 1, 0, 0, 0, 0]);
+    // There is none elsewhere.
+    #[cfg(not(target_arch = "x86_64"))]
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[cfg(not(target_arch = "x86_64"))]
+    let (number, args) =
+        (libc::SYS_ppoll, [entries, 1, (&raw const at_once).expose_provenance(), 0, 0, 0]);
+    // SAFETY: one entry, writable, and a time; it does not wait.
+    let ready = unsafe { raw::call(number, args) };
+    // SAFETY: the kernel has written it, behind the compiler's back.
+    let revents = unsafe { core::ptr::read_volatile(&raw const asked.revents) };
+    ready == 1 && revents & libc::POLLOUT != 0
 }
 
 #[cfg(test)]

@@ -133,8 +133,9 @@ fn waits_at(call: &[u8]) -> Option<usize> {
     let waits = match number {
         libc::SYS_futex => {
             let is_wait = [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET, libc::FUTEX_LOCK_PI];
-            let flags = libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME;
-            timeout == 0 && is_wait.contains(&(operation as i32 & !flags))
+            let (operation, private) = (operation as i32, libc::FUTEX_PRIVATE_FLAG);
+            let kind = operation & !(private | libc::FUTEX_CLOCK_REALTIME);
+            timeout == 0 && operation & private != 0 && is_wait.contains(&kind)
         }
         libc::SYS_clone | libc::SYS_clone3 => true,
         _ => is_vfork(number),

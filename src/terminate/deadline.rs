@@ -7,7 +7,7 @@
 //!
 //! * every thread that has stopped for the dying one: it sleeps until then, and the first awake
 //!   ends the process ([`enforce`]);
-//! * a sentinel, a thread made for this alone, since there may be no other;
+//! * a sentinel, a thread made for this alone, since there may be no other: it goes ahead of them;
 //! * a timer of the kernel's, [`BACKSTOP`] later, whose SIGKILL needs nobody.
 //!
 //! The kernel's queue of timers may be full, and as pid 1 no signal kills; a sentinel may be
@@ -18,7 +18,7 @@ use core::time::Duration;
 use crate::sync::{AtomicU32, AtomicU64, Ordering::*};
 use crate::sys::clock::{self, KillTimer};
 use crate::sys::memory::Known;
-use crate::sys::{clone, exit, memory, process, sanitizer, stop};
+use crate::sys::{clone, exit, memory, process, sanitizer, stop, switch};
 
 use super::page::page;
 use super::{end, halt};
@@ -32,7 +32,11 @@ const BACKSTOP: Duration = Duration::from_millis(200);
 /// How long whoever has begun the last step may take, before another one ends the process as it is.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// The sentinel's stack: enough to write the report once more.
+/// How much earlier than others the sentinel ends the process: its stack has room for all there is
+/// to do, and theirs may have little.
+const AHEAD: Duration = Duration::from_millis(20);
+
+/// The sentinel's stack: enough to write the line and the report.
 const STACK_BYTES: usize = 32 * 1024;
 
 static STACK: Known = Known::new();
@@ -126,6 +130,11 @@ impl Deadline {
         thread == self.sentinel.load(Relaxed)
     }
 
+    /// Whether the calling thread is the one to end the process, if anybody has to.
+    fn is_first(&self) -> bool {
+        self.is_sentinel(stop::thread()) || self.is_sentinel(0)
+    }
+
     /// Calls the kernel's timer off: a core dump may take longer than it would wait. Only whoever
     /// is about to end the process.
     pub(super) fn call_off(&self) {
@@ -164,6 +173,7 @@ pub(super) fn enforce() -> ! {
         let moves = deadline.moves.load(Acquire);
         // ORDER: Relaxed, after the Acquire.
         let at = deadline.at.load(Relaxed);
+        let at = if at == 0 || deadline.is_first() { at } else { at + nanoseconds(AHEAD) };
         if at != 0 && clock::now() >= at {
             end::time_is_up();
             // Somebody else is at it. If that one hangs as well, nothing more is written.
@@ -171,6 +181,23 @@ pub(super) fn enforce() -> ! {
             end::now();
         }
         clock::wait(&deadline.moves, moves, (at != 0).then_some(at));
+    }
+}
+
+/// Goes on with `entry` where there is room for it: on the sentinel's stack, unless there is a
+/// sentinel.
+///
+/// # Safety
+///
+/// Only whoever has claimed the last step calls it, and needs nothing of this stack any more.
+pub(super) unsafe fn leave_small_stack(entry: switch::Entry) -> ! {
+    let is_free = page().deadline.is_sentinel(0) && !sanitizer::is_there();
+    match STACK.get().filter(|_| is_free) {
+        // SAFETY: a page-aligned end of our own mapping, which nobody uses: one thread alone claims
+        // the last step, and no sentinel is made any more.
+        Some(stack) => unsafe { switch::call_on(stack.end(), entry, core::ptr::null()) },
+        // SAFETY: the caller's clause.
+        None => unsafe { entry(core::ptr::null()) },
     }
 }
 

@@ -77,13 +77,13 @@ impl Election {
 /// Whether this safeguard is to be left out: never, outside models.
 #[cfg(not(loom))]
 #[inline(always)]
-const fn mutant(_: &str) -> bool {
+pub(super) const fn mutant(_: &str) -> bool {
     false
 }
 
 /// Whether this safeguard is to be left out, to see that a model notices.
 #[cfg(loom)]
-fn mutant(which: &str) -> bool {
+pub(super) fn mutant(which: &str) -> bool {
     static NAME: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     let name = NAME.get_or_init(|| std::env::var("FAILFAST_MUTANT").ok());
     name.as_deref() == Some(which)

@@ -43,19 +43,20 @@ pub(super) fn finish() -> ! {
 /// The deadline has passed. Returns if somebody else has begun the last step. Not the elected
 /// thread.
 pub(super) fn time_is_up() {
-    let page = page();
-    if !page.claim_end(stop::thread()) {
+    unsafe extern "C" fn end_it(_: *const c_void) -> ! {
+        if let Some(elected) = page().elected() {
+            deadline::stop_elected(elected);
+        }
+        inject::at(Phase::Overdue);
+        steps::say_what_is_left();
+        now()
+    }
+    if !page().claim_end(stop::thread()) {
         return;
     }
     tell::ending(EndedBy::Deadline, stop::thread());
-    if let Some(elected) = page.elected() {
-        deadline::stop_elected(elected);
-    }
-    if Step::now() == Step::Hook {
-        steps::note_outcome(HookOutcome::Timeout);
-        output::rewrite_report();
-    }
-    now()
+    // SAFETY: the claim has succeeded; nothing that is on this stack is needed any more.
+    unsafe { deadline::leave_small_stack(end_it) }
 }
 
 /// Ends the process as it is.
@@ -115,7 +116,11 @@ pub(super) fn at_gate() -> ! {
 /// Has every fault of any thread come to `on_fault` from now on. Only the elected thread.
 pub(super) fn handle_faults() {
     for (&number, before) in OWN_FAULTS.iter().zip(&BEFORE) {
-        before.set(&signal::action(number).unwrap_or(signal::Action::DEFAULT));
+        let now = signal::action(number).unwrap_or(signal::Action::DEFAULT);
+        // A child that was forked while its parent died has ours, and remembers whose were before.
+        if now.handler != on_fault as *const () as usize {
+            before.set(&now);
+        }
     }
     // SAFETY: `on_fault` is sound anywhere.
     if !unsafe { signal::install(signal::SIGSEGV, on_fault) } {

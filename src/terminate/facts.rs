@@ -24,9 +24,14 @@ pub(super) fn prepare(settings: &'static Settings) {
     SETTINGS.store(core::ptr::from_ref(settings).cast_mut(), Release);
 }
 
-/// What the elected thread writes down.
+/// What the elected thread writes down; and whoever ends the process in its place, when it was
+/// stopped.
 pub(super) struct Dying {
     pub(super) report: Report,
+    /// Whether the line was begun, ...
+    pub(super) is_line_begun: bool,
+    /// ... and the report.
+    pub(super) is_report_begun: bool,
     /// The report's file, once it was written.
     pub(super) written: Option<Written>,
     /// The registers where it failed.
@@ -35,24 +40,29 @@ pub(super) struct Dying {
 
 struct Cell(UnsafeCell<Dying>);
 
-// SAFETY: only the elected thread touches it.
+// SAFETY: only the elected thread touches it, and whoever has claimed the last step in its place.
+// That one has stopped it before; if it cannot be stopped, it is in the program's hook, or waits in
+// the kernel, and touches nothing.
 unsafe impl Sync for Cell {}
 
 static DYING: Cell = Cell(UnsafeCell::new(Dying {
     report: Report::new(),
+    is_line_begun: false,
+    is_report_begun: false,
     written: None,
     context: core::ptr::null_mut(),
 }));
 
 impl Dying {
-    /// The report. Only the elected thread.
+    /// The report. Only the elected thread, or whoever ends in its place.
     pub(super) fn report() -> &'static Report {
         // SAFETY: the elected thread alone is here. A handler on top of it may write through
         // `with`, but never returns to a place that uses this reference.
         unsafe { &(*DYING.0.get()).report }
     }
 
-    /// Writes something down. Only the elected thread, and not within itself.
+    /// Writes something down. Only the elected thread, or whoever ends in its place, and not within
+    /// itself.
     pub(super) fn with<R>(f: impl FnOnce(&mut Self) -> R) -> R {
         // SAFETY: as in `report`; no reference of `report` is in use while `f` runs, and `f` does
         // not come back here.
@@ -85,7 +95,7 @@ pub(super) fn own_context() -> *mut Context {
 /// Notes all that is known without looking at the stack.
 pub(super) fn note(death: &Death<'_>, account: Account) {
     Dying::with(|dying| {
-        dying.written = None;
+        (dying.is_line_begun, dying.is_report_begun, dying.written) = (false, false, None);
         dying.report = Report::new();
         let report = &mut dying.report;
         report.cause = death.cause;

@@ -13,9 +13,14 @@
 
 use crate::sync::{AtomicU32, Ordering::*};
 
+use super::election::mutant;
+
 /// How many threads it has room for: a power of two. Where there are more, they are not known to
 /// have stopped. 32 KiB.
+#[cfg(not(loom))]
 const PLACES: usize = 8192;
+#[cfg(loom)]
+const PLACES: usize = 4;
 
 /// Above every number of a thread: those have 22 bits (`PID_MAX_LIMIT`).
 const STOPPED: u32 = 1 << 31;
@@ -29,6 +34,13 @@ pub(super) struct Halted {
 
 impl Halted {
     /// Nobody.
+    #[cfg(loom)]
+    pub(super) fn new() -> Self {
+        Self { places: core::array::from_fn(|_| AtomicU32::new(0)), stopped: AtomicU32::new(0) }
+    }
+
+    /// Nobody.
+    #[cfg(not(loom))]
     pub(super) const fn new() -> Self {
         Self { places: [const { AtomicU32::new(0) }; PLACES], stopped: AtomicU32::new(0) }
     }
@@ -36,24 +48,50 @@ impl Halted {
     /// Notes that `thread` is told to stop. `None` if there is no room, `Some(false)` if that was
     /// noted before.
     pub(super) fn note(&self, thread: u32) -> Option<bool> {
-        let place = self.place(thread)?;
-        // ORDER: Relaxed, both. The number is the whole message.
-        Some(place.compare_exchange(0, thread, Relaxed, Relaxed).is_ok())
+        loop {
+            // ORDER: Relaxed, both. The number is the whole message.
+            match self.place(thread)?.compare_exchange(0, thread, Relaxed, Relaxed) {
+                Ok(_) => return Some(true),
+                Err(now) if now & !STOPPED == thread => return Some(false),
+                Err(_) => {} // Another thread was faster.
+            }
+        }
     }
 
     /// Notes that `thread`, which is the calling one, has stopped.
     pub(super) fn stop(&self, thread: u32) {
-        let Some(place) = self.place(thread) else { return };
-        // ORDER: Release, with the Acquire of `has_stopped`: all that the thread has done is done.
-        if place.swap(thread | STOPPED, Release) & STOPPED == 0 {
-            self.stopped.fetch_add(1, Release); // ORDER: Release, as above.
+        if self.set_stopped(thread) {
+            // ORDER: Release, with the Acquire of `stopped`.
+            self.stopped.fetch_add(1, Release);
         }
     }
 
     /// Notes that `thread` was stopped by a tracer. It holds to no deadline.
+    #[cfg(not(loom))]
     pub(super) fn stop_traced(&self, thread: u32) {
-        if let Some(place) = self.place(thread) {
-            place.store(thread | STOPPED, Release); // ORDER: Release, as in `stop`.
+        self.set_stopped(thread);
+    }
+
+    /// Whether `thread` was not known to have stopped, and is now.
+    fn set_stopped(&self, thread: u32) -> bool {
+        loop {
+            let Some(place) = self.place(thread) else { return false };
+            if mutant("StoppedTakesAnyPlace") {
+                // ORDER: Release. A mutant.
+                return place.swap(thread | STOPPED, Release) & STOPPED == 0;
+            }
+            for now in [thread, 0] {
+                // An exchange: a place that was free may be another thread's by now.
+                // ORDER: Release, with the Acquire of `has_stopped`: all that the thread has done
+                // is done. Relaxed, if it fails: then it says nothing.
+                if place.compare_exchange(now, thread | STOPPED, Release, Relaxed).is_ok() {
+                    return true;
+                }
+            }
+            // ORDER: Relaxed. The number is the whole message.
+            if place.load(Relaxed) == thread | STOPPED {
+                return false;
+            }
         }
     }
 
@@ -64,6 +102,7 @@ impl Halted {
     }
 
     /// Whether `thread` was told to stop, or has.
+    #[cfg(not(loom))]
     pub(super) fn knows(&self, thread: u32) -> bool {
         // ORDER: Relaxed. The number is the whole message.
         self.place(thread).is_some_and(|place| place.load(Relaxed) != 0)
@@ -88,7 +127,7 @@ impl Halted {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -20,6 +20,8 @@ pub(super) enum Phase {
     In(Step),
     /// In the last step.
     Ending,
+    /// The deadline has passed: in whoever holds to it, when the elected thread was stopped.
+    Overdue,
 }
 
 /// Nothing happens.
@@ -38,9 +40,9 @@ mod on_purpose {
     use crate::sync::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
     /// The phases by name, in their order (`exec` comes before `halt` where there is a program).
-    pub const PHASES: [&str; 14] = [
+    pub const PHASES: [&str; 15] = [
         "elected", "left", "fixed", "before", "halt", "exec", "trace", "modules", "line", "report",
-        "hook", "chain", "end", "ending",
+        "hook", "chain", "end", "ending", "overdue",
     ];
 
     /// The phase at which something happens, as its place in `PHASES`, plus one; or 0.
@@ -77,6 +79,7 @@ mod on_purpose {
             Phase::In(Step::Chain) => 11,
             Phase::In(Step::End) => 12,
             Phase::Ending => 13,
+            Phase::Overdue => 14,
         }
     }
 

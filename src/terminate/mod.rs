@@ -27,6 +27,8 @@
 //! * **T7** A forked child has its own death; a child that shares our memory (`vfork`) dies alone.
 
 mod election;
+#[cfg(any(test, not(loom)))]
+mod halted;
 #[cfg(all(loom, test))]
 mod models;
 
@@ -44,8 +46,6 @@ mod exec;
 mod facts;
 #[cfg(not(loom))]
 mod halt;
-#[cfg(not(loom))]
-mod halted;
 #[cfg(not(loom))]
 pub(crate) mod hook;
 #[cfg(not(loom))]
@@ -76,7 +76,7 @@ pub(crate) use {
     end::intercept,
     facts::accounts_from,
     observe::observe,
-    page::{is_dying, pass_gate},
+    page::{adopt, is_dying, pass_gate},
     sequence::{Death, prepare, terminate},
     tell::attach_record,
 };

@@ -1,4 +1,5 @@
-//! The election in loom, and with each of its safeguards left out.
+//! The election, and the table of those that have stopped, in loom; and with each of their
+//! safeguards left out.
 //!
 //! Layer 4.  Plane: control.
 
@@ -9,6 +10,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::election::{Election, Standing};
+use super::halted::Halted;
 
 /// What only the elected thread may touch. Loom fails the model if two do.
 struct Dying {
@@ -51,14 +53,41 @@ fn t1_one_of_three_is_elected() {
     });
 }
 
+/// Threads that want the same place: two that stop, of which nobody had told one, and a third.
 #[test]
-fn t1_every_mutant_is_caught() {
+fn t5_none_takes_the_place_of_another() {
+    loom::model(|| {
+        let halted = Arc::new(Halted::new());
+        assert_eq!(halted.note(1), Some(true));
+        let others = [1, 5].map(|number| {
+            let halted = Arc::clone(&halted);
+            thread::spawn(move || {
+                halted.stop(number);
+                assert!(halted.has_stopped(number));
+            })
+        });
+        assert_eq!(halted.note(9), Some(true));
+        others.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(halted.has_stopped(1) && halted.has_stopped(5) && !halted.has_stopped(9));
+        assert_eq!(halted.note(9), Some(false));
+        assert_eq!(halted.stopped(), 2);
+    });
+}
+
+#[test]
+fn every_mutant_is_caught() {
     if std::env::var_os("FAILFAST_MUTANT").is_some() {
         return; // We are one of the children below.
     }
-    for mutant in ["LookThenClaim", "NestedIsLost", "LoserGoesOn"] {
+    let (t1, t5) = ("t1_one_of_three_is_elected", "t5_none_takes_the_place_of_another");
+    for (model, mutant) in [
+        (t1, "LookThenClaim"),
+        (t1, "NestedIsLost"),
+        (t1, "LoserGoesOn"),
+        (t5, "StoppedTakesAnyPlace"),
+    ] {
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["terminate::models::t1_one_of_three_is_elected", "--exact"])
+            .args([&format!("terminate::models::{model}"), "--exact"])
             .env("FAILFAST_MUTANT", mutant)
             .stderr(Stdio::null())
             .output()

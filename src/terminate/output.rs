@@ -49,7 +49,8 @@ pub(super) fn say(line: &[u8]) {
     }
 }
 
-/// Writes the report's line to standard error. Only the elected thread.
+/// Writes the report's line to standard error. Only the elected thread, or whoever ends in its
+/// place.
 pub(super) fn write_line(report: &Report) {
     let mut buf = [0; LINE_BYTES_MAX];
     let mut line = FixedWriter::new(&mut buf);
@@ -57,7 +58,7 @@ pub(super) fn write_line(report: &Report) {
     say(line.finish());
 }
 
-/// Writes the report. Only the elected thread.
+/// Writes the report. Only the elected thread, or whoever ends in its place.
 pub(super) fn write_report(report: &Report) {
     let mut buf = [0; JSON_BYTES_MAX];
     match sink() {
@@ -73,64 +74,29 @@ pub(super) fn write_report(report: &Report) {
             }
             let name = to.name(process::pid());
             let Some(fd) = output::create_in(to.folder, name.c_str()) else { return };
-            let json = report.json(&mut buf);
-            let (is_written, len) = (output::set_content(fd, json), json.len());
+            let is_written = output::set_content(fd, report.json(&mut buf));
             let now = file::stat(fd).ok().filter(|_| is_written);
-            let written = now.map(|now| Written { fd, dev: now.dev, ino: now.ino, len });
+            let written = now.map(|now| Written { fd, dev: now.dev, ino: now.ino });
             Dying::with(|dying| dying.written = written);
         }
     }
 }
 
-/// Writes the report once more, with what became of the hook, where the first can be replaced.
-/// Only the elected thread.
+/// Writes the report once more, with what became of the hook, where the first can be replaced: it
+/// has the same length, and all but the outcome is the same. Only the elected thread, or whoever
+/// ends in its place.
 pub(super) fn rewrite_report() {
-    let Some(Written { fd, dev, ino, len }) = Dying::with(|dying| dying.written) else { return };
+    let Some(Written { fd, dev, ino }) = Dying::with(|dying| dying.written) else { return };
     // The hook may have closed descriptors, and opened others.
     if output::is_still(fd, dev, ino) {
-        let mut buf = [0; JSON_BYTES_MAX];
-        let written = Dying::report().json(&mut buf).len();
-        output::write_over(fd, pad(&mut buf, written, len));
+        output::write_over(fd, Dying::report().json(&mut [0; JSON_BYTES_MAX]));
     }
 }
 
-/// Where the report was written, and how long it was.
+/// Where the report was written.
 #[derive(Clone, Copy)]
 pub(super) struct Written {
     fd: i32,
     dev: u64,
     ino: u64,
-    len: usize,
-}
-
-/// Makes a line of `from` bytes as long as `to`, if it is shorter, by blanks before its end: then
-/// it takes the place of one of that length by a single call, and at no time is there part of both.
-fn pad(buf: &mut [u8; JSON_BYTES_MAX], from: usize, to: usize) -> &[u8] {
-    let len = from.max(to).min(buf.len());
-    if let Some(rest) = buf.get_mut(from.saturating_sub(1)..len).filter(|rest| rest.len() > 1) {
-        rest.fill(b' ');
-        rest.last_mut().into_iter().for_each(|end| *end = b'\n');
-    }
-    buf.get(..len).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shorter_line_takes_the_place_of_a_longer_one() {
-        for (from, to, expected) in [
-            ("{}\n", 3, "{}\n"),
-            ("{}\n", 0, "{}\n"),
-            ("{}\n", 4, "{} \n"),
-            ("{}\n", 7, "{}    \n"),
-        ] {
-            let mut buf = [b'?'; JSON_BYTES_MAX];
-            buf[..from.len()].copy_from_slice(from.as_bytes());
-            assert_eq!(pad(&mut buf, from.len(), to), expected.as_bytes());
-        }
-        let mut buf = [b'x'; JSON_BYTES_MAX];
-        assert_eq!(pad(&mut buf, 10, 9999).len(), JSON_BYTES_MAX);
-    }
 }

@@ -89,6 +89,12 @@ pub(crate) fn pass_gate() {
     }
 }
 
+/// Makes the state that of a forked child, before the child can have one of its own in its memory,
+/// which would otherwise take it for its own.
+pub(crate) fn adopt() {
+    page().is_ours();
+}
+
 /// Whether some thread is ending this process.
 pub(crate) fn is_dying() -> bool {
     page().is_dying()

@@ -10,7 +10,7 @@ use core::alloc::Layout;
 use core::ptr;
 
 use crate::sync::Ordering::Relaxed;
-use crate::sys::memory::{self, Known};
+use crate::sys::memory::{self, Known, Mapping};
 
 use super::page::page;
 use super::{chain, end, hook};
@@ -19,11 +19,16 @@ static MEMORY: Known = Known::new();
 
 /// Sets `bytes` aside. `false` if the kernel has no room for them.
 pub(super) fn prepare(bytes: usize) -> bool {
-    let Some(mapping) = memory::map_guarded(bytes) else { return false };
-    memory::wipe_on_fork(mapping);
-    memory::make_resident(mapping);
+    let Some(mapping) = set_aside(bytes) else { return false };
     MEMORY.set(mapping);
     true
+}
+
+fn set_aside(bytes: usize) -> Option<Mapping> {
+    let mapping = memory::map_guarded(bytes)?;
+    memory::wipe_on_fork(mapping);
+    memory::make_resident(mapping);
+    Some(mapping)
 }
 
 /// A block for the elected thread, all zeroes. Any alignment.
@@ -56,6 +61,17 @@ fn cut(used: usize, layout: Layout) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Mappings lie side by side: without a guard there would be something to read.
+    #[test]
+    fn a_guard_is_on_either_side() {
+        for _ in 0..4 {
+            let _above = memory::map(1).unwrap();
+            let reserve = set_aside(64 * 1024).unwrap();
+            let _below = memory::map(1).unwrap();
+            assert!(!memory::is_readable(reserve.base - 1) && !memory::is_readable(reserve.end()));
+        }
+    }
 
     #[test]
     fn blocks_are_apart_and_aligned_and_end_with_the_reserve() {

@@ -8,7 +8,8 @@ use crate::cause::Cause;
 use crate::config::Settings;
 use crate::report::{Account, Failure, StackSpan};
 use crate::sync::Ordering::Relaxed;
-use crate::sys::{exit, process, registers, signal, stop};
+use crate::sys::signal::{self, SIGABRT};
+use crate::sys::{exit, process, registers, stop};
 use crate::thread::record;
 
 use super::election::Standing;
@@ -57,6 +58,12 @@ pub(crate) fn terminate(death: &Death<'_>) -> ! {
     if !page.is_ours() {
         exit::die();
     }
+    // No signal of others from here on, and no cancellation: a handler of the program's could leave
+    // the elected thread by a jump, and nobody would be left to end the process.
+    signal::refuse_cancellation();
+    signal::block_all_but(
+        signal::OWN_FAULTS_MASK & !signal::bit(SIGABRT) | signal::bit(stop::STOP),
+    );
     // 2. Elect.
     match page.election.stand(process::tid()) {
         Standing::Elected if halt::claim() => {}
@@ -70,9 +77,7 @@ pub(crate) fn terminate(death: &Death<'_>) -> ! {
         // SAFETY: the elected thread's, not written before. Here, since it is of this very frame.
         unsafe { registers::note_context(facts::own_context()) };
     }
-    // 3. Leave the failing stack; no signal of others, no cancellation from here on.
-    signal::refuse_cancellation();
-    signal::block_all_but(signal::OWN_FAULTS_MASK | signal::bit(stop::STOP));
+    // 3. Leave the failing stack.
     emergency::prepare();
     // SAFETY: this thread was elected, once; `begin` takes a death, which lies in frames that are
     // never left.

@@ -12,6 +12,7 @@ use core::ffi::c_void;
 use crate::report::{Halt, HookOutcome};
 use crate::sync::Ordering::Relaxed;
 use crate::sys::facts::read_maps;
+use crate::sys::signal::{self, SIGABRT};
 use crate::sys::{clock, unwind};
 
 use super::facts::Dying;
@@ -114,11 +115,13 @@ pub(super) fn run(mut step: Step) -> ! {
                 Step::Line
             }
             Step::Line => {
+                Dying::with(|dying| dying.is_line_begun = true);
                 output::write_line(Dying::report());
                 Step::Report
             }
             Step::Report => {
                 let to_exec = exec::is_set();
+                Dying::with(|dying| dying.is_report_begun = true);
                 note_outcome(if to_exec { HookOutcome::Replaced } else { prospect() });
                 tell::report(Dying::report());
                 output::write_report(Dying::report());
@@ -130,6 +133,8 @@ pub(super) fn run(mut step: Step) -> ! {
                 Step::Halt
             }
             Step::Hook => {
+                // Who has sent one meanwhile wants us dead, but nobody else unheard.
+                signal::unblock(SIGABRT);
                 note_outcome(prospect());
                 if prospect() == HookOutcome::Pending {
                     tell::hook_began();
@@ -174,7 +179,35 @@ pub(super) fn go_on_after_failure() {
     }
 }
 
-/// Notes what became of the hook. Only the elected thread.
+/// Says what has not been said yet, after a step that has taken too long. Not the elected thread:
+/// whoever ends the process in its place, when it was stopped.
+pub(super) fn say_what_is_left() {
+    let step = Step::now();
+    if step == Step::Unnoted {
+        return; // Nothing is known.
+    }
+    match (step, Dying::report().hook) {
+        (Step::Hook, HookOutcome::Pending) => note_outcome(HookOutcome::Timeout),
+        (Step::Hook | Step::Chain | Step::End, _) => {}
+        _ if hook::is_set() => note_outcome(HookOutcome::Skipped),
+        _ => note_outcome(HookOutcome::None),
+    }
+    if step == Step::Trace {
+        Dying::with(|dying| dying.report.backtrace.finish(false));
+    }
+    // A step that has begun to say something has done so, or hangs in it.
+    if !Dying::with(|dying| dying.is_line_begun) {
+        output::write_line(Dying::report());
+    }
+    if Dying::with(|dying| dying.is_report_begun) {
+        output::rewrite_report();
+    } else {
+        tell::report(Dying::report());
+        output::write_report(Dying::report());
+    }
+}
+
+/// Notes what became of the hook. Only the elected thread, or whoever ends in its place.
 pub(super) fn note_outcome(outcome: HookOutcome) {
     Dying::with(|dying| dying.report.hook = outcome);
     tell::outcome(outcome);

@@ -43,7 +43,10 @@ fn a_thread_that_sleeps_in_the_c_library_is_seen_there() {
         loop {
             let (word, none) = (0_u32, std::ptr::null::<libc::timespec>());
             // SAFETY: the word stays; the call waits, and changes nothing.
-            unsafe { libc::syscall(libc::SYS_futex, &word, libc::FUTEX_WAIT, 0, none) };
+            unsafe {
+                let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+                libc::syscall(libc::SYS_futex, &word, wait, 0, none)
+            };
         }
     });
     let thread = receive.recv().unwrap();
@@ -67,6 +70,7 @@ fn only_other_threads_and_children_are_waited_for() {
         assert_eq!(futex(0x80, 0), Some(0x4567), "FUTEX_WAIT_PRIVATE");
         assert_eq!(futex(0x189, 0), Some(0x4567), "FUTEX_WAIT_BITSET, private, by the clock");
         assert_eq!(futex(0x80, 0x7ffd), None, "with a timeout");
+        assert_eq!(futex(0, 0), None, "FUTEX_WAIT: another process may wake it");
         assert_eq!(futex(0x81, 0), None, "FUTEX_WAKE_PRIVATE");
         assert_eq!(at("0 0x3 0x7f 0x1 0x0 0x0 0x0 0x7ffd 0x4567\n"), None, "read");
         assert_eq!(at("58 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd 0x4567\n"), Some(0x4567), "vfork");

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Barrier};
 
 use failfast_alloc::fail_fast;
-use failfast_alloc_rows::Row;
-use failfast_alloc_rows::witness::{self, FORBIDDEN};
+use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
+use failfast_alloc_rows::{End, Row};
 
 use crate::tools::*;
 
@@ -76,6 +76,21 @@ pub(crate) fn rows() -> Vec<Row> {
             });
         })
         .hook_ran(),
+        Row::silent("observed_in_a_cancelled_thread", End::Exit(0), || {
+            witness::open();
+            let thread = std::thread::spawn(|| {
+                // SAFETY: this thread's own handle.
+                unsafe { libc::pthread_cancel(libc::pthread_self()) };
+                drop(std::hint::black_box(vec![1_u8; 2 << 20]));
+                // To say so was no place for it to end.
+                witness::note(FREE, 1);
+            });
+            let _ = thread.join();
+            assert_eq!(witness::read(FREE), 1, "it ended inside the allocation");
+        })
+        .env("FAILFAST_MODE", "observe")
+        .env("FAILFAST_BUDGET", "1MiB")
+        .lines(&["failfast: observe: heap budget: <any>"]),
         #[cfg(target_arch = "x86_64")]
         over_a_broken_stack(),
     ]

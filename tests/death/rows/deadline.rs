@@ -324,6 +324,22 @@ fn without() -> Vec<Row> {
         })
         .hook_timed_out()
         .threads(3),
+        row("deadline_held_by_one_with_a_small_alternate_stack", || {
+            set_hook(|_| spin());
+            others::start(1, use_small_alternate_stack, || {});
+            allow_no_new_thread();
+            fail();
+        })
+        .hook_timed_out()
+        .threads(1),
+        row("deadline_held_by_some_with_small_alternate_stacks", || {
+            set_hook(|_| spin());
+            others::start(8, use_small_alternate_stack, || {});
+            fail();
+        })
+        .env(TIMEOUT.0, "2s")
+        .hook_timed_out()
+        .threads(8),
         row("deadline_without_queued_signals_and_new_threads_alone", || {
             set_hook(|_| witness::count(FORBIDDEN));
             allow_no_new_thread();
@@ -415,6 +431,24 @@ fn unmap_this_stack() {
     let here = here.max((&raw const *black_box(&marker)) as usize) & !4095;
     // SAFETY: there is none; that is the point.
     unsafe { libc::munmap((here - (32 << 10)) as *mut _, 64 << 10) };
+}
+
+/// What C calls enough for a signal handler (`SIGSTKSZ`).
+const SMALL: usize = 8192;
+
+/// Has signals handled on no more than that, above a guard.
+fn use_small_alternate_stack() {
+    let (access, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let guard = 64 << 10;
+    // SAFETY: a new mapping, part of which is made writable.
+    unsafe {
+        let low = libc::mmap(std::ptr::null_mut(), 2 * guard, access, flags, -1, 0);
+        assert_ne!(low, libc::MAP_FAILED);
+        let low = low.byte_add(guard);
+        assert_eq!(libc::mprotect(low, guard, libc::PROT_READ | libc::PROT_WRITE), 0);
+        let stack = libc::stack_t { ss_sp: low, ss_flags: 0, ss_size: SMALL };
+        assert_eq!(libc::sigaltstack(&stack, std::ptr::null_mut()), 0);
+    }
 }
 
 fn disable_alternate_stack() {

@@ -54,6 +54,17 @@ fn traced() -> Vec<Row> {
             hide_proc();
         })
         .threads(1),
+        row("halt_of_one_that_blocks_signals_raw_and_waits_for_another_process", || {
+            wake_by_another_process();
+            set_hook(|_| {
+                witness::sample();
+                witness::note(WAKE, 1);
+                linger();
+                linger();
+            });
+            others::start(1, block_all_raw, wait_for_another_process);
+        })
+        .threads(1),
         row("a_hook_beside_traced_threads_starts_a_program", || {
             deaf_raw::<2>();
             set_hook(|_| {
@@ -109,6 +120,32 @@ fn elsewhere() -> Vec<Row> {
     ]
 }
 
+/// Whether the other process is to wake who waits, and what those wait at.
+const WAKE: usize = FREE + 1;
+const WAITED_AT: usize = FREE + 2;
+
+fn wait_for_another_process() {
+    let (word, wait, forever) = (witness::address(WAITED_AT), libc::FUTEX_WAIT, 0_usize);
+    // Through the C library, and shared with others: no `FUTEX_PRIVATE_FLAG`.
+    // SAFETY: the word stays; no time.
+    unsafe { libc::syscall(libc::SYS_futex, word, wait, 0, forever) };
+}
+
+/// Has another process wake those threads when the hook says so.
+fn wake_by_another_process() {
+    witness::open();
+    // SAFETY: the child uses the page alone, and goes with its parent.
+    unsafe {
+        if libc::fork() == 0 {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            witness::wait_for(WAKE);
+            witness::note(WAITED_AT, 1);
+            libc::syscall(libc::SYS_futex, witness::address(WAITED_AT), libc::FUTEX_WAKE, 100);
+            libc::_exit(0);
+        }
+    }
+}
+
 /// Whoever was traced never runs again: without the tracer there is no process.
 fn without_the_tracer() -> Vec<Row> {
     let row = halt::row("a_hook_that_ends_the_tracer", || {
@@ -147,6 +184,23 @@ fn unproven() -> Vec<Row> {
             refuse(libc::SYS_ptrace, libc::EPERM);
         })
         .threads(1),
+        row("halt_of_more_than_can_be_traced", || {
+            const MORE: u64 = 130;
+            for _ in 0..MORE {
+                let thread = std::thread::Builder::new().stack_size(64 << 10).spawn(|| {
+                    block_all_raw();
+                    witness::count(FREE);
+                    loop {
+                        linger();
+                    }
+                });
+                drop(thread.expect("a thread"));
+            }
+            while witness::read(FREE) < MORE {
+                linger();
+            }
+        })
+        .threads(130),
         row("halt_where_new_processes_are_refused", || {
             deaf_raw::<1>();
             refuse(libc::SYS_clone, libc::EPERM);

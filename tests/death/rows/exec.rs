@@ -1,7 +1,7 @@
 //! The process becomes another program.
 
-use std::io::Read;
-use std::os::fd::FromRawFd;
+use std::io::{Read, Write};
+use std::os::fd::{FromRawFd, IntoRawFd};
 
 use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
 use failfast_alloc_rows::{End, Outcome, Row};
@@ -57,13 +57,25 @@ fn row(name: &'static str, body: fn()) -> Row {
 /// A row whose program was there at start, and is gone.
 fn vanished(name: &'static str, then: fn()) -> Row {
     let body = move || {
-        set_hook(|report| witness::note(FREE, u64::from(!report.to_string().is_empty())));
+        witness::open();
+        let mut mine = std::fs::File::create("mine").expect("a file");
+        mine.write_all(b"mine").expect("room");
+        let mine = mine.into_raw_fd();
+        // SAFETY: two descriptors of ours.
+        assert_eq!(unsafe { libc::dup2(mine, 3) }, 3);
+        set_hook(|report| {
+            // SAFETY: bytes of ours. Nothing was undone for a program that is not there.
+            unsafe { libc::write(3, c", too".as_ptr().cast(), 5) };
+            witness::note(FREE, u64::from(!report.to_string().is_empty()));
+        });
         let gone = std::env::var(EXEC).expect("a program");
         std::fs::remove_file(gone).expect("it was there");
         then();
         fail();
     };
-    let row = Row::dies(name, "requested", FAILED, body).hook_ran();
+    let row = Row::dies(name, "requested", FAILED, body).hook_ran().check(|outcome| {
+        assert_eq!(std::fs::read(outcome.folder.join("mine")).expect("a file"), b"mine, too");
+    });
     // Made in the row's own folder, which is where the child is.
     row.env(EXEC, format!("/proc/self/cwd/{PROGRAM}").leak()).before_exec(|| {
         let name = c"vanishing".as_ptr();
@@ -176,6 +188,12 @@ pub(crate) fn rows() -> Vec<Row> {
             .env(RECOVERS, "spin")
             .env("FAILFAST_EXEC_TIMEOUT", "1s")
             .ends(End::Signal(libc::SIGALRM)),
+        // Whether the program has begun by then is not what this is about.
+        row("exec_with_no_time_at_all", || fail())
+            .env(RECOVERS, "spin")
+            .env("FAILFAST_EXEC_TIMEOUT", "0.1us")
+            .ends(End::Signal(libc::SIGALRM))
+            .check(|_| {}),
         vanished("exec_of_a_program_that_vanished", || others::start_deaf(3)).threads(3),
         vanished("exec_of_a_program_that_vanished_at_the_limit_of_a_cgroup", use_a_whole_cgroup)
             .clear(remove_cgroup),

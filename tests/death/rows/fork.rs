@@ -53,6 +53,15 @@ pub(crate) fn rows() -> Vec<Row> {
             // The heap is as it was.
             drop(std::hint::black_box(vec![1_u8; 1000]));
         }),
+        Row::silent("a_child_in_the_memory_of_a_forked_child", End::Exit(0), || {
+            let status = in_fork(|| {
+                let status = in_our_memory(fail_in_our_memory);
+                assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT);
+                // More than the reserve has: this is still the heap.
+                drop(std::hint::black_box(vec![1_u8; 1 << 20]));
+            });
+            assert_eq!(status, 0, "its parent has died of it");
+        }),
         Row::dies("parent_after_a_child_in_its_memory", "requested", FAILED, || {
             assert!(libc::WIFSIGNALED(in_our_memory(fail_in_our_memory)));
             set_hook(|_| drop(std::hint::black_box(vec![1_u8; 1000])));

@@ -4,8 +4,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::Value;
 
-use failfast_alloc_rows::{Row, Stderr, witness};
+use failfast_alloc_rows::{Outcome, Row, Stderr, witness};
 
+use crate::others;
 use crate::tools::*;
 
 fn row(name: &'static str, body: fn()) -> Row {
@@ -59,7 +60,52 @@ pub(crate) fn rows() -> Vec<Row> {
         }),
     ];
     rows.extend(files());
+    rows.extend(written_over());
     rows
+}
+
+/// Reports that were read before the hook ended, and are written over since: whoever has read some
+/// of the first, and goes on with the second, has a whole one all the same.
+fn written_over() -> Vec<Row> {
+    let to_file = |name, hook: fn()| {
+        let body = move || {
+            set_hook(move |_| {
+                std::fs::copy("report.json", "first").unwrap();
+                hook();
+            });
+            others::start_spinning(2);
+            fail();
+        };
+        let row = Row::dies(name, "requested", FAILED, body);
+        row.env("FAILFAST_REPORT", "report.json").check(is_whole_at_every_byte)
+    };
+    vec![
+        to_file("a_report_of_a_crash_is_written_over", || {
+            // SAFETY: there is none; that is the point.
+            unsafe { std::hint::black_box(std::ptr::null_mut::<u8>()).write_volatile(1) };
+        })
+        .hook_crashed()
+        .failure("signal SIGSEGV"),
+        to_file("a_report_of_a_timeout_is_written_over", || spin())
+            .env("FAILFAST_HOOK_TIMEOUT", "500ms")
+            .hook_timed_out(),
+        to_file("a_report_of_a_hook_that_ran_is_written_over", || {}).hook_ran(),
+    ]
+}
+
+fn is_whole_at_every_byte(outcome: &Outcome) {
+    let read = |name| std::fs::read_to_string(outcome.folder.join(name)).unwrap();
+    let (first, second) = (read("first"), read("report.json"));
+    assert_eq!(first.len(), second.len());
+    let place = |json: &str, key| json.find(key).expect("a member");
+    let (from, to) = (place(&first, r#","hook":"#), place(&first, r#","backtrace":"#));
+    assert_eq!((from, to), (place(&second, r#","hook":"#), place(&second, r#","backtrace":"#)));
+    let value = |json: &str| serde_json::from_str::<Value>(json).expect("JSON");
+    let both = [value(&first), value(&second)];
+    for cut in (0..=from).chain(to..=first.len()) {
+        let mixed = value(&[&first[..cut], &second[cut..]].concat());
+        assert!(both.contains(&mixed), "cut at {cut}: {mixed}");
+    }
 }
 
 /// Reports that go to `report.json`, whatever the process's number.

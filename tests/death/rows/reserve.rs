@@ -2,6 +2,9 @@
 
 use std::hint::black_box;
 use std::os::unix::fs::MetadataExt;
+use std::sync::Mutex;
+
+use failfast_alloc::{Cluster, Limit};
 
 use failfast_alloc_rows::witness::{self, FREE};
 use failfast_alloc_rows::{Outcome, Row};
@@ -69,6 +72,22 @@ pub(crate) fn rows() -> Vec<Row> {
             witness::wait_for(PARKED);
         })
         .threads(1),
+        // In a thread whose stack is below the one on which it dies: on one above, its own probe would
+        // leave the fast path all the same.
+        row("reserve_serves_the_smallest_while_the_inner_allocator_is_locked", || {
+            use_what_there_is_in_the_hook();
+            let _ = std::thread::spawn(use_some_and_fail).join();
+        })
+        .lines(&["failfast: requested: enough (thread `<name>`, pid <pid>)"])
+        .threads(2)
+        .hook_ran(),
+        row("reserve_serves_the_smallest_in_a_cluster", || {
+            use_what_there_is_in_the_hook();
+            let cluster = Cluster::builder("one").budget(Limit::mib(4)).build().unwrap();
+            cluster.run(use_some_and_fail);
+        })
+        .threads(1)
+        .hook_ran(),
         row("reserve_is_outside_the_budget", || {
             set_hook(|_| assert!(black_box(vec![1_u8; 24 << 20]).iter().all(|&byte| byte == 1)));
             fail();
@@ -163,6 +182,50 @@ pub(crate) fn rows() -> Vec<Row> {
         .before_exec(raise_core_limit)
         .check(has_dumped_core),
     ]
+}
+
+/// What the program had before it failed.
+static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
+
+struct Kept {
+    boxed: Box<u64>,
+    grows: Vec<u32>,
+    shrinks: Vec<u32>,
+}
+
+/// Has some of each on the heap, by which the thread has credit for more of the kind; has the inner
+/// allocator locked for ever; and fails.
+fn use_some_and_fail() {
+    for _ in 0..100 {
+        drop(black_box(vec![1_u64; 4]));
+    }
+    let [grows, shrinks] = [4, 400].map(|room| {
+        let mut words = Vec::with_capacity(room);
+        words.extend([7, 8, 9, 10]);
+        words
+    });
+    *KEPT.lock().unwrap() = Some(Kept { boxed: Box::new(11), grows, shrinks });
+    witness::note(PARKS, 1);
+    witness::wait_for(PARKED);
+    fail();
+}
+
+/// Sets a hook that does with small blocks, its own and the program's, all that can be done.
+fn use_what_there_is_in_the_hook() {
+    set_hook(|_| {
+        let Some(Kept { boxed, mut grows, mut shrinks }) = KEPT.lock().unwrap().take() else {
+            panic!("the program had something");
+        };
+        let new = black_box(Box::new(12_u64));
+        assert!(black_box(vec![0_u64; 4]).iter().all(|&word| word == 0));
+        assert_eq!((*boxed, *new), (11, 12));
+        drop(boxed);
+        drop(new);
+        grows.extend(black_box([11, 12]));
+        shrinks.shrink_to_fit();
+        assert_eq!((&*grows, &*shrinks), (&[7, 8, 9, 10, 11, 12][..], &[7, 8, 9, 10][..]));
+    });
+    others::start(1, || {}, wait_to_be_parked);
 }
 
 /// Whether a thread is to go into the inner allocator and stay there; whether it has.

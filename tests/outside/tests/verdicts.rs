@@ -209,6 +209,40 @@ fn a_forked_child_dies_its_own_death() {
     assert!(verdict.attached().is_some() && verdict.death().is_none());
 }
 
+/// Nor does one that shares its parent's memory, the record among it.
+#[test]
+fn a_child_in_its_memory_leaves_no_trace() {
+    let verdict = verdict(dies("vforks"));
+    assert_eq!(verdict.reason(), Reason::Exit(9), "{verdict}");
+    assert!(verdict.attached().is_some() && verdict.death().is_none());
+}
+
+/// A program that has more rights than whoever starts it believes none of our variables, and does
+/// not write to the descriptor that it is given.
+#[test]
+fn a_set_user_id_program_has_no_record() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    const NOBODY: u32 = 65_534;
+    let path = std::env::temp_dir().join(format!("outside-set-user-id-{}", std::process::id()));
+    std::fs::copy(DIES, &path).unwrap();
+    if chown(&path, Some(NOBODY), None).is_err() {
+        std::fs::remove_file(path).unwrap();
+        return println!("SKIPPED: a program of another user's can be made by root alone");
+    }
+    for (mode, reason) in [(0o755, Reason::Failed(Cause::Requested)), (0o4755, Reason::Signal(6))] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = Command::new(&path);
+        let mut running = command.arg("requested").stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        running.stderr.as_mut().unwrap().read_to_string(&mut line).unwrap();
+        assert!(line.starts_with("failfast: requested: "), "it has our allocator: {line}");
+        let verdict = running.wait_timeout(LONG).unwrap().expect("it ends in time");
+        assert_eq!(verdict.reason(), reason, "{verdict}");
+        assert_eq!(verdict.attached().is_some(), mode == 0o755);
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
 #[test]
 fn kernel_oom_kill() {
     let mut command = dies("touch");

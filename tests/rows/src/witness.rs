@@ -93,6 +93,11 @@ pub fn note(word: usize, value: u64) {
     open().word(word).store(value, SeqCst);
 }
 
+/// In a child: where a word is.
+pub fn address(word: usize) -> *mut u64 {
+    open().word(word).as_ptr()
+}
+
 /// In a child: counts something.
 pub fn count(word: usize) {
     open().word(word).fetch_add(1, SeqCst);

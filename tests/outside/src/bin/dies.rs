@@ -33,6 +33,7 @@ fn main() {
         "touch" => touch(),
         "spawns" => spawns(),
         "forks" => forks(),
+        "vforks" => vforks(),
         _ => panic!("no such way to die: {how}"),
     }
 }
@@ -164,6 +165,23 @@ fn forks() {
     let mut status = 0;
     // SAFETY: the result is writable.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT);
+    std::process::exit(9);
+}
+
+/// Has a child that shares this process's memory, as `vfork` makes them, fail; and goes on.
+fn vforks() {
+    extern "C" fn fail(_: *mut libc::c_void) -> libc::c_int {
+        fail_fast("a child in our memory")
+    }
+    let mut stack = vec![0_u8; 256 << 10];
+    let top = stack.as_mut_ptr_range().end.map_addr(|address| address & !15);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is the child's until it ends, which `CLONE_VFORK` waits for.
+    let child = unsafe { libc::clone(fail, top.cast(), flags, std::ptr::null_mut()) };
+    let mut status = 0;
+    // SAFETY: the result is writable.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT);
     std::process::exit(9);
 }
