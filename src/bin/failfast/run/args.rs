@@ -26,7 +26,7 @@ Examples:
   failfast run --mode observe --json -- ./batch 2> batch.log
 
 Exit status: that of the program; 64 if the command line is wrong, 70 if it cannot be known how the
-program ended, 78 if a value is wrong.")]
+program ended, 71 if the kernel refuses what it takes to watch it, 78 if a value is wrong.")]
 pub(crate) struct RunArgs {
     /// The most bytes the process may have allocated at once: 512MiB, 75%, auto, unlimited
     #[arg(long, value_name = "SIZE")]
