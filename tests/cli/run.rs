@@ -411,7 +411,7 @@ fn it_does_not_stop_where_nobody_continues_it() {
     unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into)) };
     let mut program = Telling::start(command);
     program.send(Signal::SIGTSTP);
-    assert_eq!([program.next(), program.next()], ["SIGTSTP", "SIGCONT"]);
+    assert_eq!(program.next(), "SIGTSTP");
     program.send(Signal::SIGUSR1);
     assert_eq!(program.next(), "SIGUSR1");
     assert_eq!(program.end(), Some(7));

@@ -135,7 +135,7 @@ impl Signals {
                 // any more whom it could talk to.
                 Some(Signal::SIGHUP) if !by_terminal => {}
                 Some(end) if self.heeded.contains(&end) => self.wish = Wish::End,
-                Some(Signal::SIGTSTP) => stop_with(running)?,
+                Some(Signal::SIGTSTP) => stop()?,
                 _ => {}
             }
         }
@@ -178,16 +178,14 @@ fn reap_others(running: Option<&Running>) {
     }
 }
 
-/// Stops as the program does, so that a shell sees the job stopped; and has it go on afterwards.
-/// As the kernel does it: not if nobody is there who could have us go on.
-fn stop_with(running: Option<&Running>) -> io::Result<()> {
+/// Stops as the program does, so that a shell sees the job stopped; as the kernel does it, which is
+/// not at all if nobody is there who could have us go on. The signal by which we do is passed on
+/// like any other.
+fn stop() -> io::Result<()> {
     let set = SigSet::from(Signal::SIGTSTP);
     raise(Signal::SIGTSTP)?;
     set.thread_unblock()?;
     set.thread_block()?;
-    if let Some(running) = running {
-        let _ = running.signal(Signal::SIGCONT as i32);
-    }
     Ok(())
 }
 
