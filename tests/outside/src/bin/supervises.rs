@@ -74,5 +74,5 @@ fn starved(program: &std::ffi::OsStr) {
         let now = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1;
         assert_eq!(now, open, "descriptors are left behind");
     }
-    assert!(failed > 3 && started > 3, "{failed} {started}");
+    assert!(failed > 0 && started > 0, "{failed} {started}");
 }
