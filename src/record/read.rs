@@ -12,13 +12,14 @@ use crate::report::{
 #[cfg(any(fuzzing, test))]
 use crate::sync::Ordering::*;
 
-#[cfg(any(fuzzing, test))]
-use super::Page;
 use super::sum::Sum;
 use super::write::Start;
-use super::{CAUSES, CLAIMED, EndedBy, PAGE_WORDS, Section};
+use super::{CAUSES, CLAIMED, EndedBy, Section};
+#[cfg(any(fuzzing, test))]
+use super::{PAGE_WORDS, Page};
 
 /// A copy of the page.
+#[cfg(any(fuzzing, test))]
 pub(crate) type Words = [u64; PAGE_WORDS];
 
 /// Copies the page. Sections that are committed are copied whole. (A supervisor reads the page's

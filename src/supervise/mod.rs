@@ -43,6 +43,10 @@
 //!   has. Otherwise all that is known is what the kernel knows.
 //! * Who can write to the program's memory can write its record.
 //! * A program that replaces itself by `exec` keeps its process, not its record.
+//! * The kernel's count is one for all of a control group. If it has killed a helper of the
+//!   program, and somebody other than [`Running`] sends the program itself SIGKILL later, that is
+//!   taken for the kernel's doing. [`Verdict::kernel_oom_kills`] has the count.
+//! * A supervisor that is killed leaves empty control groups behind (`failfast-PID-N`).
 //! * While a `Running` is waited for, nobody else in the process may reap children at large
 //!   (`waitpid(-1)`), nor ignore SIGCHLD.
 

@@ -8,8 +8,8 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::record::PAGE_WORDS;
-use crate::sys::supervise::{End, Polled, SharedPage, poll, send, take_end};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sys::supervise::{End, Polled, Room, SharedPage, poll, send, take_end};
 
 use super::group::Group;
 use super::verdict::{Facts, Verdict};
@@ -19,6 +19,9 @@ const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// Everything that a verdict needs, made before it is needed.
 pub(super) struct Prepared(Arc<Facts>);
+
+/// What SIGKILL is, on every machine.
+const SIGKILL: i32 = 9;
 
 /// A program that was started by [`Command::spawn`](super::Command::spawn).
 ///
@@ -52,13 +55,17 @@ pub struct Running {
     group: Option<Group>,
     keeps_descendants: bool,
     facts: Arc<Facts>,
+    /// How many members of the group the kernel had killed when we sent the last SIGKILL: others
+    /// than the program, which was there to be sent it.
+    kills_before: AtomicU64,
     is_over: bool,
 }
 
 impl Running {
     /// Allocates what a verdict will need.
-    pub(super) fn prepare(nonce: u64) -> Prepared {
-        Prepared(Arc::new(Facts::new(nonce)))
+    pub(super) fn prepare(nonce: u64) -> io::Result<Prepared> {
+        let room = Room::new().ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Prepared(Arc::new(Facts::new(Some(room), nonce))))
     }
 
     /// The program's number. It may be another process's once the verdict is there.
@@ -130,19 +137,18 @@ impl Running {
 
     /// Copies what there is to know. No allocation from here to the verdict.
     fn conclude(&mut self, end: Option<End>) {
-        let is_killed = matches!(end, Some(End::Killed { signal: 9, .. }));
-        let kills = match &self.group {
-            Some(group) if is_killed => group.kills_soon(),
-            Some(group) => group.kills().unwrap_or(0),
-            None => 0,
-        };
+        let kills = self.group.as_ref().and_then(Group::kills).unwrap_or(0);
+        // ORDER: Relaxed. Whoever has us `&mut` comes after all who had us `&`.
+        let before = self.kills_before.load(Relaxed);
         // Nobody has a copy of it before there is a verdict.
         if let Some(facts) = Arc::get_mut(&mut self.facts) {
-            if self.page.read(&mut facts.words).is_err() {
+            if let Some(copy) = &mut facts.copy
+                && self.page.read(copy).is_err()
+            {
                 // Not what nobody has written: what cannot be known.
-                *facts.words = [u64::MAX; PAGE_WORDS];
+                copy.spoil();
             }
-            facts.settle(self.pid, end, kills);
+            facts.settle(self.pid, end, (kills, before));
         }
         self.is_over = true;
     }
@@ -163,7 +169,7 @@ impl Running {
     ///
     /// As [`terminate`](Self::terminate).
     pub fn kill(&self) -> io::Result<()> {
-        self.signal(9)
+        self.signal(SIGKILL)
     }
 
     /// Sends the signal with this number to the program, and to no process that has got its number
@@ -173,6 +179,12 @@ impl Running {
     ///
     /// As [`terminate`](Self::terminate); or there is no such signal.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
+        if signal == SIGKILL
+            && let Some(kills) = self.group.as_ref().and_then(Group::kills)
+        {
+            // ORDER: Relaxed. See `conclude`.
+            self.kills_before.fetch_max(kills, Relaxed);
+        }
         match send(self.process.as_fd(), signal) {
             // ESRCH: it has ended.
             Err(error) if error.raw_os_error() == Some(3) => Ok(()),
@@ -201,6 +213,7 @@ impl Prepared {
             group,
             keeps_descendants,
             facts: self.0,
+            kills_before: AtomicU64::new(0),
             is_over: false,
         }
     }

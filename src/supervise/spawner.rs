@@ -13,6 +13,11 @@ use parking_lot::Mutex;
 
 use crate::sys::supervise::in_new_namespace;
 
+/// How much stack it has. The C library copies a program's arguments onto it when it finds a script
+/// that does not say which shell it is for; the kernel takes at most 6 MiB of arguments. What is
+/// not used is no memory.
+const STACK_BYTES: usize = 8 << 20;
+
 /// What to start, and whom to tell.
 struct Job {
     command: Command,
@@ -32,7 +37,7 @@ fn inbox() -> io::Result<mpsc::Sender<Job>> {
         return Ok(sender.clone());
     }
     let (sender, jobs) = mpsc::channel::<Job>();
-    let name = thread::Builder::new().name("failfast-spawn".into()).stack_size(64 * 1024);
+    let name = thread::Builder::new().name("failfast-spawn".into()).stack_size(STACK_BYTES);
     name.spawn(move || {
         for Job { mut command, in_namespace, done } in jobs {
             let mut start = || command.spawn();

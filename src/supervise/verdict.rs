@@ -5,9 +5,8 @@
 use std::sync::Arc;
 
 use crate::cause::Cause;
-use crate::record::PAGE_WORDS;
-use crate::record::read::{Record, Words};
-use crate::sys::supervise::End;
+use crate::record::read::Record;
+use crate::sys::supervise::{End, Room};
 
 use super::attached::Attached;
 use super::death::Death;
@@ -118,8 +117,8 @@ pub struct Verdict(Arc<Facts>);
 /// All of it.
 #[derive(Debug)]
 pub(super) struct Facts {
-    /// Apart, and zero, so that it is no memory in use before there is a verdict.
-    pub(super) words: Box<Words>,
+    /// The record's copy. None if it was not started.
+    pub(super) copy: Option<Room>,
     nonce: u64,
     pid: u32,
     end: Option<End>,
@@ -130,20 +129,19 @@ pub(super) struct Facts {
 
 impl Facts {
     /// None yet.
-    pub(super) fn new(nonce: u64) -> Self {
-        let words = vec![0; PAGE_WORDS].into_boxed_slice();
-        let words = words.try_into().unwrap_or_else(|_| Box::new([0; PAGE_WORDS]));
-        Self { words, nonce, pid: 0, end: None, kills: 0, reason: Reason::Unknown, start: None }
+    pub(super) fn new(copy: Option<Room>, nonce: u64) -> Self {
+        Self { copy, nonce, pid: 0, end: None, kills: 0, reason: Reason::Unknown, start: None }
     }
 
     fn record(&self) -> Record<'_> {
-        Record { words: &*self.words, nonce: self.nonce }
+        Record { words: self.copy.as_ref().map_or(&[], Room::words), nonce: self.nonce }
     }
 
-    /// Notes how it ended, and judges.
-    pub(super) fn settle(&mut self, pid: u32, end: Option<End>, kills: u64) {
+    /// Notes how it ended, and judges. Of the out-of-memory killer's `kills` in its group, those
+    /// `before` are known not to have been its own.
+    pub(super) fn settle(&mut self, pid: u32, end: Option<End>, (kills, before): (u64, u64)) {
         (self.pid, self.end, self.kills) = (pid, end, kills);
-        self.reason = judge(self.record(), end, kills);
+        self.reason = judge(self.record(), end, kills.saturating_sub(before));
     }
 }
 
@@ -261,7 +259,7 @@ impl Verdict {
 /// A program that could not be started is one verdict among others.
 impl From<StartError> for Verdict {
     fn from(error: StartError) -> Self {
-        let mut facts = Facts::new(0);
+        let mut facts = Facts::new(None, 0);
         facts.reason = Reason::NotStarted;
         facts.start = Some(error);
         Self(Arc::new(facts))

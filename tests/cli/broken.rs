@@ -8,6 +8,8 @@ pub(crate) const ROWS: &[Row] = &[
     ("broken::cut_off_at_every_byte", cut_off_at_every_byte),
     ("broken::every_byte_another", every_byte_another),
     ("broken::every_member_missing_or_of_another_type", every_member_missing_or_of_another_type),
+    ("broken::every_number_at_its_edges", every_number_at_its_edges),
+    ("broken::files_that_would_wait", files_that_would_wait),
     ("broken::of_a_newer_schema", of_a_newer_schema),
     ("broken::no_version", no_version),
     ("broken::a_log_with_lines_alone", lines_alone),
@@ -116,6 +118,65 @@ fn every_member_missing_or_of_another_type() {
     assert_eq!(done.status, 0);
     let place = file.display().to_string();
     expect("wrong-types", &(done.out + &done.err.replace(&place, "wrong.json")));
+}
+
+/// All numbers together, so that what is computed from two of them is too.
+fn every_number_at_its_edges() {
+    fn set(value: &mut Value, to: u64) {
+        match value {
+            Value::Number(_) => *value = json!(to),
+            Value::Array(values) => values.iter_mut().for_each(|value| set(value, to)),
+            Value::Object(map) => map.values_mut().for_each(|value| set(value, to)),
+            Value::String(text) if text.starts_with("0x") => *text = format!("{to:#x}"),
+            _ => {}
+        }
+    }
+    let folder = Folder::new();
+    let mut command = failfast();
+    command.arg("explain");
+    let causes =
+        ["heap-budget", "allocator-refused", "stack-budget", "stack-overflow", "requested"];
+    for cause in causes {
+        for to in [0, 1, u64::MAX - 1, u64::MAX] {
+            let mut report: Value = serde_json::from_str(&example()).unwrap();
+            report["stack"] = json!({
+                "found_by": "guard", "address": "0x5", "pointer": "0x5", "low": "0x1",
+                "high": "0x9", "used_bytes": 1, "budget_bytes": 1,
+            });
+            for name in ["resident_bytes", "cgroup_current_bytes", "cgroup_limit_bytes"] {
+                report[name] = json!(1);
+            }
+            set(&mut report, to);
+            report["failfast"] = json!(1);
+            report["cause"] = json!(cause);
+            command.arg(folder.file(&format!("edge/{cause}-{to}"), report.to_string()));
+        }
+    }
+    let done = run(&mut command);
+    assert!(!done.err.contains("panicked"), "{}", done.err);
+    assert_eq!(done.status, 0, "{}", done.err);
+    assert_eq!(done.out.matches("The cgroup was at its limit.").count(), 4, "{}", done.out);
+}
+
+/// A report names files; whoever reads it does not wait for those.
+fn files_that_would_wait() {
+    let folder = Folder::new();
+    let pipe = folder.pipe("pipe");
+    let folder_itself = folder.path("");
+    for (path, why) in [
+        (pipe.to_str().unwrap(), "not a regular file"),
+        (folder_itself.to_str().unwrap(), "not a regular file"),
+        ("/dev/zero", "not a regular file"),
+        // The kernel makes it as it is read; for some such files it waits.
+        ("/proc/self/status", "an empty file"),
+    ] {
+        let report = json!({
+            "failfast": 1, "cause": "requested", "modules": [{ "path": path, "base": "0x0" }],
+            "backtrace": [{ "addr": "0x1000", "module": 0, "offset": "0x1000" }],
+        });
+        let done = explain(&folder.file("report.json", report.to_string()));
+        assert!(done.out.contains(why), "{path}: {}", done.out);
+    }
 }
 
 fn of_a_newer_schema() {

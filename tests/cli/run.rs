@@ -3,13 +3,16 @@
 use crate::Row;
 use crate::dying::CHILD;
 use crate::tools::{Done, Folder, explain, failfast, run, unignored};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 pub(crate) const ROWS: &[Row] = &[
     ("run::every_option_reaches_the_program", every_option_reaches_the_program),
@@ -22,7 +25,12 @@ pub(crate) const ROWS: &[Row] = &[
     ("run::streams_pass_through", streams_pass_through),
     ("run::signals_pass_through_once", signals_pass_through_once),
     ("run::the_terminal_s_signals_come_once", the_terminal_s_signals_come_once),
+    ("run::every_signal_passes_through", every_signal_passes_through),
+    ("run::a_line_that_hangs_up_is_told", a_line_that_hangs_up_is_told),
+    ("run::what_is_ignored_is_no_wish_to_end", what_is_ignored_is_no_wish_to_end),
     ("run::it_stops_and_goes_on_with_the_program", it_stops_and_goes_on_with_the_program),
+    ("run::it_does_not_stop_where_nobody_continues_it", it_does_not_stop_where_nobody_continues_it),
+    ("run::it_reaps_what_the_program_has_left", it_reaps_what_the_program_has_left),
     ("run::masks_and_what_is_ignored", masks_and_what_is_ignored),
     ("run::killed_it_takes_the_program_along", killed_it_takes_the_program_along),
     ("run::started_again_until_it_is_well", started_again_until_it_is_well),
@@ -173,6 +181,8 @@ fn what_cannot_be_started() {
         (folder.path("").to_str().unwrap(), 126, "Permission denied"),
     ] {
         let mut command = failfast();
+        // A folder that may not be searched would make another error of it.
+        command.env("PATH", "/usr/bin:/bin");
         // It is somebody's mistake, which another try does not help.
         let options = ["run", "--restart", "3/10s", "--restart-on", "always", "--", program];
         let done = run(command.args(options));
@@ -234,7 +244,7 @@ fn streams_pass_through() {
 /// A supervised program that tells its signals.
 struct Telling {
     supervisor: Child,
-    lines: BufReader<ChildStdout>,
+    lines: BufReader<File>,
     /// Of the supervisor, which is not our child if there is a terminal between.
     pid: Pid,
 }
@@ -242,7 +252,12 @@ struct Telling {
 impl Telling {
     fn start(mut command: Command) -> Self {
         let mut supervisor = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(supervisor.stdout.take().unwrap());
+        let lines = OwnedFd::from(supervisor.stdout.take().unwrap());
+        Self::of(supervisor, lines.into())
+    }
+
+    fn of(supervisor: Child, lines: File) -> Self {
+        let mut lines = BufReader::new(lines);
         let mut line = String::new();
         while !line.contains("ready ") {
             line.clear();
@@ -256,7 +271,12 @@ impl Telling {
         kill(self.pid, signal).unwrap();
     }
 
+    /// What it says next, which it must within a minute.
     fn next(&mut self) -> String {
+        if self.lines.buffer().is_empty() {
+            let mut fds = [PollFd::new(self.lines.get_ref().as_fd(), PollFlags::POLLIN)];
+            assert_ne!(poll(&mut fds, 60_000_u16), Ok(0), "it says nothing");
+        }
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line.trim().to_string()
@@ -273,6 +293,9 @@ impl Telling {
 /// A test that fails leaves nobody behind.
 impl Drop for Telling {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
         let _ = self.supervisor.kill();
     }
 }
@@ -314,17 +337,138 @@ fn the_terminal_s_signals_come_once() {
     assert_eq!(program.end(), Some(7));
 }
 
+/// Those too that have no name, or end a process that does not know them.
+fn every_signal_passes_through() {
+    for signal in [libc::SIGABRT, libc::SIGALRM, libc::SIGPWR, libc::SIGURG, libc::SIGRTMIN() + 3] {
+        let script = format!(
+            "trap 'echo told; exit 4' {signal}; echo ready $PPID; while :; do sleep 0.01; done"
+        );
+        let mut program = Telling::start(run_script(&[], &script));
+        // SAFETY: numbers.
+        assert_eq!(unsafe { libc::kill(program.pid.as_raw(), signal) }, 0);
+        assert_eq!(program.next(), "told", "{signal}");
+        assert_eq!(program.supervisor.wait().unwrap().code(), Some(4), "{signal}");
+    }
+}
+
+/// The kernel tells the session's leader alone.
+fn a_line_that_hangs_up_is_told() {
+    if !crate::surface::has_script() {
+        return;
+    }
+    let folder = Folder::new();
+    let pipe = folder.pipe("pipe");
+    let inner = run_script(&[], "exec \"$CHILD_PROGRAM\" > \"$CHILD_PIPE\"");
+    let words: Vec<String> = std::iter::once(inner.get_program())
+        .chain(inner.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--command", &format!("exec {}", words.join(" ")), "/dev/null"]);
+    script.env(CHILD, "signals").env("SHELL", "/bin/sh").stdin(Stdio::null());
+    script.env("CHILD_PROGRAM", std::env::current_exe().unwrap()).env("CHILD_PIPE", &pipe);
+    let terminal = script.stdout(Stdio::null()).spawn().unwrap();
+    let lines = std::fs::File::open(&pipe).unwrap();
+    let mut program = Telling::of(terminal, lines);
+    program.supervisor.kill().unwrap();
+    let told = [program.next(), program.next()];
+    program.supervisor.wait().unwrap();
+    let mut told = told.each_ref().map(String::as_str);
+    told.sort_unstable();
+    assert_eq!(told, ["SIGCONT", "SIGHUP"]);
+    program.send(Signal::SIGTERM);
+    assert_eq!(program.next(), "SIGTERM");
+    assert_eq!(program.next(), "", "all have ended");
+}
+
+/// As under `nohup`: whoever has us ignore a signal does not ask for the end by it.
+fn what_is_ignored_is_no_wish_to_end() {
+    for (ignoring, lines) in [("trap '' INT CHLD; ", 2), ("", 1)] {
+        let script = "trap 'echo told; kill -9 $$' INT; echo ready $PPID; while :; do sleep 0.01; \
+                      done";
+        // No shell tells of what it has been given to ignore.
+        let script = if lines == 2 { "echo ready $PPID; read x; kill -9 $$" } else { script };
+        let mut inner = failfast();
+        let options = ["--restart", "1/1h", "--restart-on", "always", "--back-off", "1ms"];
+        inner.arg("run").args(options).args(["--", "sh", "-c", script]);
+        let mut outer = Command::new("sh");
+        outer.args(["-c", &format!("{ignoring}exec \"$@\""), "sh"]).arg(inner.get_program());
+        unignored(outer.args(inner.get_args())).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut program = Telling::start(outer);
+        program.send(Signal::SIGINT);
+        // It reads signals in the order of their numbers; and this one it has passed on.
+        if lines == 1 {
+            assert_eq!(program.next(), "told");
+        } else {
+            program.supervisor.stdin.take().unwrap().write_all(b"x\ny\n").unwrap();
+            assert!(program.next().starts_with("ready "), "it is started again");
+        }
+        let mut err = String::new();
+        program.supervisor.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!(program.supervisor.wait().unwrap().signal(), Some(9));
+        assert_eq!(err.matches("run: ended by SIGKILL").count(), lines, "{err}");
+    }
+}
+
 fn it_stops_and_goes_on_with_the_program() {
-    let mut program = Telling::start(run_child("signals", &[]));
+    use std::os::unix::process::CommandExt as _;
+    // A job, as shells make them.
+    let mut command = run_child("signals", &[]);
+    command.process_group(0);
+    let mut program = Telling::start(command);
     program.send(Signal::SIGTSTP);
     assert_eq!(program.next(), "SIGTSTP");
     // The shell that waits for us sees that the job has stopped.
     let stopped = waitpid(program.pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
-    assert_eq!(stopped, WaitStatus::Stopped(program.pid, Signal::SIGSTOP));
+    assert_eq!(stopped, WaitStatus::Stopped(program.pid, Signal::SIGTSTP));
     program.send(Signal::SIGCONT);
     assert_eq!(program.next(), "SIGCONT");
     let end = program.end();
     assert_eq!(end, Some(7));
+}
+
+/// In a session of its own nobody could have it go on: the kernel stops no such process either.
+fn it_does_not_stop_where_nobody_continues_it() {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = run_child("signals", &[]);
+    // SAFETY: a system call.
+    unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into)) };
+    let mut program = Telling::start(command);
+    program.send(Signal::SIGTSTP);
+    assert_eq!(program.next(), "SIGTSTP");
+    program.send(Signal::SIGUSR1);
+    assert_eq!(program.next(), "SIGUSR1");
+    assert_eq!(program.end(), Some(7));
+}
+
+/// As the first process of a container it gets what the program has left behind.
+fn it_reaps_what_the_program_has_left() {
+    use std::os::unix::process::CommandExt as _;
+    // The inner shell is gone when its child says that it has begun.
+    let script = "sh -c '(read x; exit 3) <&3 & echo left $!' 3<&0; echo ready; \
+                  exec sleep 1000";
+    let mut command = run_script(&[], script);
+    command.stdin(Stdio::piped());
+    let subreaper = || nix::sys::prctl::set_child_subreaper(true).map_err(Into::into);
+    // SAFETY: a system call.
+    unsafe { command.pre_exec(subreaper) };
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let left = Pid::from_raw(line.trim().rsplit_once(' ').unwrap().1.parse().unwrap());
+    line.clear();
+    lines.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    child.stdin.take().unwrap().write_all(b"end\n").unwrap();
+    // A zombie can be sent signals.
+    let begin = std::time::Instant::now();
+    while kill(left, None).is_ok() {
+        assert!(begin.elapsed().as_secs() < 60, "it is a zombie");
+        std::thread::yield_now();
+    }
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
 }
 
 fn masks_and_what_is_ignored() {

@@ -1,22 +1,20 @@
 //! Runs a program, and tells Sentry how it died.
 //!
 //! From outside: the program is gone when the event is made, so nothing here depends on what has
-//! failed, and the program itself needs neither the SDK nor the network. What it left is the
-//! report, in a file (`death.rs`); `event.rs` makes an event of it.
+//! failed, and the program itself needs neither the SDK nor the network. `supervise` says what
+//! became of it; `event.rs` makes an event of that.
 
-mod death;
 mod event;
 
-use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use failfast_alloc::supervise::{Command, Verdict};
 use sentry::protocol::Attachment;
 use sentry::types::Dsn;
-
-use death::Death;
 
 /// How long the event may take to be sent.
 const SENDING_MAX: Duration = Duration::from_secs(5);
@@ -33,7 +31,7 @@ struct Arguments {
     release: Option<String>,
     /// The program, and its arguments
     #[arg(last = true, required = true)]
-    command: Vec<String>,
+    command: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
@@ -42,51 +40,51 @@ fn main() -> ExitCode {
         arguments.dsn.clone(),
         sentry::ClientOptions::new().maybe_release(arguments.release.clone()),
     ));
-    let (status, death) = match run(&arguments.command) {
-        Ok(ended) => ended,
+    let verdict = match run(&arguments.command) {
+        Ok(verdict) => verdict,
         Err(error) => {
-            eprintln!("sentry-example: cannot run `{}`: {error}", arguments.command[0]);
+            eprintln!("sentry-example: {error}");
             return ExitCode::from(127);
         }
     };
-    if let Some(death) = death {
-        tell(&death);
+    if !verdict.is_success() {
+        tell(&verdict);
         if !sentry.flush(Some(SENDING_MAX)) {
             eprintln!("sentry-example: the event was not sent within {SENDING_MAX:?}");
         }
     }
-    ExitCode::from(as_shells_do(status))
+    ExitCode::from(as_shells_do(&verdict))
 }
 
-fn run(command: &[String]) -> io::Result<(ExitStatus, Option<Death>)> {
-    // A folder of its own: what is found there afterwards is of this run.
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("report.json");
-    let mut child =
-        Command::new(&command[0]).args(&command[1..]).env("FAILFAST_REPORT", &file).spawn()?;
-    let status = child.wait()?;
-    Ok((status, Death::of(status, child.id(), &file)))
+fn run(command: &[OsString]) -> Result<Verdict, Box<dyn Error>> {
+    let mut program = Command::new(&command[0]);
+    Ok(program.args(&command[1..]).spawn()?.wait()?)
 }
 
-fn tell(death: &Death) {
+fn tell(verdict: &Verdict) {
     let id = sentry::with_scope(
         |scope| {
-            if let Some(report) = death.report() {
+            let death = verdict.death();
+            if let Some(report) = death.and_then(|death| death.report_json()) {
                 scope.add_attachment(Attachment {
-                    buffer: report.to_string().into_bytes(),
+                    buffer: report.as_bytes().to_vec(),
                     filename: "report.json".into(),
                     content_type: Some("application/json".into()),
                     ..Attachment::default()
                 });
             }
         },
-        || sentry::capture_event(event::of(death)),
+        || sentry::capture_event(event::of(verdict)),
     );
-    eprintln!("sentry-example: {death}: event {}", id.simple());
+    eprintln!("sentry-example: {verdict}: event {}", id.simple());
 }
 
-/// The exit status by which shells, and Kubernetes, tell of a signal.
-fn as_shells_do(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| Some(128 + status.signal()?));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+/// The exit status by which shells, and Kubernetes, tell of a signal. That of a program which has
+/// failed is never 0, whatever its hook, or the program that it became, has exited with.
+fn as_shells_do(verdict: &Verdict) -> u8 {
+    let code = verdict.exit_code().or_else(|| Some(128 + verdict.signal()?));
+    match code.and_then(|code| u8::try_from(code).ok()) {
+        Some(0) if !verdict.is_success() => 1,
+        code => code.unwrap_or(u8::MAX),
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) const DATA: u8 = 65;
 pub(crate) const NO_INPUT: u8 = 66;
 /// It cannot be known how a program ended.
 pub(crate) const SOFTWARE: u8 = 70;
+/// The kernel has refused something that supervision takes.
+pub(crate) const SYSTEM: u8 = 71;
 /// A value is wrong, as in the library.
 pub(crate) const VALUE: u8 = 78;
 /// A program cannot be executed, as shells say it.

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let done = match args.command {
         args::Command::Explain(asked) => explain::explain(&asked.into(), paint),
         args::Command::Limits(asked) => limits::limits(&asked, paint),
-        args::Command::Run(asked) => run::run(*asked),
+        args::Command::Run(asked) => Ok(run::run(*asked)),
         args::Command::Completions { shell } => args::completions(shell),
         args::Command::Man { folder } => args::manual(folder.as_deref()),
     };

@@ -3,6 +3,8 @@
 //! Layer 8.  Plane: control.
 
 use super::*;
+use crate::record::PAGE_WORDS;
+use crate::record::read::Words;
 
 const NONE: Words = [0; PAGE_WORDS];
 

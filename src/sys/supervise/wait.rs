@@ -28,7 +28,7 @@ fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: just opened, and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    super::above_standard(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 /// Sends a signal to a process that may have ended; then that is an error, `ESRCH`.

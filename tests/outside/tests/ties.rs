@@ -7,6 +7,7 @@ use std::process::Stdio;
 use failfast_alloc::supervise::{Cgroup, Command};
 use failfast_alloc_outside::LONG;
 
+const DIES: &str = env!("CARGO_BIN_EXE_dies");
 const PLAIN: &str = env!("CARGO_BIN_EXE_plain");
 const SUPERVISES: &str = env!("CARGO_BIN_EXE_supervises");
 
@@ -129,4 +130,32 @@ fn descriptors() {
     let mut running = command.spawn().unwrap();
     assert_eq!(first_line(running.stdout.take().unwrap()), "1");
     held.clear();
+}
+
+/// A supervisor without standard streams: what it opens has their numbers, and not for long.
+#[test]
+fn closed_streams() {
+    let status = std::process::Command::new(SUPERVISES).args([DIES, "closed"]).status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// A supervisor that runs out of descriptors, at whatever step.
+#[test]
+fn too_few_descriptors() {
+    let output = std::process::Command::new(SUPERVISES).args([PLAIN, "starved"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// As many arguments as the kernel takes, of a script that does not say which shell it is for: the
+/// C library copies the list onto the stack of the thread that forks.
+#[test]
+fn many_arguments() {
+    let script = std::env::temp_dir().join(format!("outside-{}.sh", std::process::id()));
+    std::fs::write(&script, "exit $(($# / 10000))\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, executable).unwrap();
+    let mut command = Command::new(&script);
+    let verdict = command.args(vec!["x"; 70_000]).spawn().unwrap().wait().unwrap();
+    std::fs::remove_file(&script).unwrap();
+    assert_eq!(verdict.exit_code(), Some(7), "{verdict}");
 }

@@ -257,6 +257,38 @@ fn kernel_oom_kill() {
     assert!(verdict.kernel_oom_kills() >= 1 && verdict.attached().is_some());
 }
 
+/// The kernel counts a kill before it sends the signal, so nobody waits for the count.
+#[test]
+fn every_kernel_oom_kill_is_known_at_once() {
+    for _ in 0..times("FAILFAST_OOM_KILLS", 20) {
+        let mut command = dies("touch");
+        command.memory_max(8 << 20);
+        let Ok(mut running) = command.spawn() else { return println!("SKIPPED: no group") };
+        let verdict = running.wait_timeout(LONG).unwrap().expect("it ends in time");
+        assert_eq!(verdict.reason(), Reason::KernelOomKill, "{verdict}");
+    }
+}
+
+/// A helper of the program was killed for want of memory; the program went on, and it was we who
+/// killed it.
+#[test]
+fn another_s_out_of_memory_kill_is_not_its_own() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "\"$0\" touch; echo ready; exec sleep 1000", DIES]);
+    command.memory_max(24 << 20).stderr(Stdio::null()).stdout(Stdio::piped());
+    let mut running = match command.spawn() {
+        Ok(running) => running,
+        Err(error) => return println!("SKIPPED: {error}"),
+    };
+    let mut line = String::new();
+    BufReader::new(running.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    running.kill().unwrap();
+    let verdict = running.wait_timeout(LONG).unwrap().expect("it ends in time");
+    assert!(verdict.kernel_oom_kills() >= 1, "{verdict:?}");
+    assert_eq!(verdict.reason(), Reason::Signal(9), "{verdict}");
+}
+
 #[test]
 fn a_signal_from_outside_is_not_out_of_memory() {
     for (signal, class) in [(9, Class::Environmental), (15, Class::Environmental)] {

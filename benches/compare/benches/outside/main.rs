@@ -2,7 +2,8 @@
 //! runs a hundred clusters.
 //!
 //! Each death is a process of its own: this program again, which then fails, or sleeps until it is
-//! killed.
+//! killed. The row without a supervisor is the same death under the standard library's `Command`:
+//! what the kernel takes, on this machine under this load.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
@@ -22,7 +23,7 @@ const CHILD: &str = "OUTSIDE_BENCH_CHILD";
 #[derive(Parser)]
 struct Options {
     /// Deaths of each kind.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 1000)]
     deaths: usize,
     /// How many clusters run at once.
     #[arg(long, default_value_t = 100)]
@@ -41,11 +42,11 @@ fn main() {
         Err(_) => {}
     }
     let options = Options::parse();
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load {}", load.trim());
+    println!("load {} before", load());
     many(options.clusters);
     let mut table = Table::new();
     table.set_header(["from … to the verdict", "p50 ms", "p99 ms", "max ms"]);
+    row(&mut table, "SIGKILL, no supervisor", options.deaths, unsupervised);
     for (what, cgroup) in
         [("SIGKILL, no control group", Cgroup::Never), ("SIGKILL, its own group", Cgroup::Auto)]
     {
@@ -53,7 +54,12 @@ fn main() {
     }
     row(&mut table, "the kernel's word that it has ended", options.deaths, told);
     row(&mut table, "the failing allocation (dying included)", options.deaths, failed);
-    println!("{} deaths of each kind\n{table}", options.deaths);
+    println!("{} deaths of each kind\n{table}\nload {} after", options.deaths, load());
+}
+
+fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
 fn row(table: &mut Table, what: &str, deaths: usize, death: impl Fn() -> Duration) {
@@ -73,6 +79,18 @@ fn command(what: &str, cgroup: Cgroup) -> Command {
 
 fn start(what: &str, cgroup: Cgroup) -> Running {
     command(what, cgroup).spawn().expect("a child")
+}
+
+/// Sent a signal, until the standard library knows.
+fn unsupervised() -> Duration {
+    let mut command = std::process::Command::new(std::env::current_exe().expect("a program"));
+    command.env(CHILD, "sleeps").env("FAILFAST_BUDGET", "16MiB");
+    command.stderr(Stdio::null()).stdout(Stdio::null()).stdin(Stdio::null());
+    let mut child = command.spawn().expect("a child");
+    let begin = Instant::now();
+    child.kill().expect("a signal");
+    child.wait().expect("an end");
+    begin.elapsed()
 }
 
 /// Sent a signal, until its verdict.
@@ -112,10 +130,11 @@ fn failed() -> Duration {
 
 /// So many at once: all are there, each has its verdict, and what it costs us.
 fn many(clusters: usize) {
-    let before = memory("VmRSS:");
+    let (before, anonymous) = (memory("VmRSS:"), memory("RssAnon:"));
     let begin = Instant::now();
     let mut running: Vec<_> = (0..clusters).map(|_| start("sleeps", Cgroup::Auto)).collect();
     let (started, during) = (begin.elapsed(), memory("VmRSS:"));
+    let more = memory("RssAnon:") - anonymous;
     let begin = Instant::now();
     for running in &running {
         running.kill().expect("a signal");
@@ -124,7 +143,11 @@ fn many(clusters: usize) {
     let ended = begin.elapsed();
     assert!(verdicts.iter().all(|verdict| verdict.reason() == Reason::Signal(9)));
     println!("{clusters} clusters at once: started in {started:?}, all verdicts in {ended:?}");
-    println!("the supervisor's resident memory: {before} KiB, with all of them {during} KiB;");
+    println!("the supervisor's resident memory: {before} KiB, with all of them {during} KiB");
+    println!(
+        "(of its own, and no file's, {anonymous} KiB, and {:.1} KiB for each of them);",
+        more as f64 / clusters.max(1) as f64
+    );
     println!(
         "with all verdicts {} KiB, the most it had {} KiB",
         memory("VmRSS:"),

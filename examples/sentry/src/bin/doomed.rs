@@ -13,6 +13,19 @@ fn main() {
             let cluster = Cluster::builder("parser").budget(Limit::mib(1)).build();
             cluster.expect("a cluster").run(|| drop(black_box(vec![0_u8; 2 << 20])));
         }
+        Some("hook-hangs") => {
+            let hook = |_: &_| loop {
+                std::hint::spin_loop();
+            };
+            // SAFETY: the hook relies on nothing.
+            unsafe { failfast_alloc::set_abort_hook(hook) };
+            failfast_alloc::fail_fast("with a hook that hangs");
+        }
+        Some("hook-leaves") => {
+            // SAFETY: the hook relies on nothing, and `_exit` takes any number.
+            unsafe { failfast_alloc::set_abort_hook(|_| libc::_exit(0)) };
+            failfast_alloc::fail_fast("with a hook that says that all is well");
+        }
         Some("stack-overflow") => {
             black_box(recurse(1));
         }
@@ -23,6 +36,10 @@ fn main() {
             // SAFETY: a whole limit.
             unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) };
             drop(black_box(vec![0_u8; bytes as usize]));
+        }
+        Some("killed") => {
+            // SAFETY: numbers.
+            unsafe { libc::raise(libc::SIGKILL) };
         }
         Some("abort") => std::process::abort(),
         Some("exit") => std::process::exit(3),

@@ -103,7 +103,7 @@ fn allocator_refused(report: &Report) -> Vec<String> {
     let mut hints = Vec::new();
     if let (Some(current), Some(limit)) =
         (report.cgroup_current.flatten(), report.cgroup_limit.flatten())
-        && current / 10 * 11 >= limit
+        && u128::from(current) * 11 >= u128::from(limit) * 10
     {
         hints.push("The cgroup was at its limit.".to_string());
     }

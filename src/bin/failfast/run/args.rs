@@ -26,8 +26,8 @@ Examples:
   failfast run --mode observe --json -- ./batch 2> batch.log
 
 Exit status: that of the program; 64 if the command line is wrong, 70 if it cannot be known how the
-program ended, 78 if a value is wrong, 126 if the program cannot be executed, 127 if there is
-none.")]
+program ended, 71 if the kernel refuses what it takes to watch it, 78 if a value is wrong, 126 if
+the program cannot be executed, 127 if there is none.")]
 pub(crate) struct RunArgs {
     /// The most bytes the process may have allocated at once: 512MiB, 75%, auto, unlimited
     #[arg(long, value_name = "SIZE")]

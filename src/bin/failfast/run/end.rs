@@ -9,7 +9,7 @@
 
 use crate::exit;
 use failfast_alloc::supervise::Verdict;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigHandler, SigSet, Signal, raise};
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -34,10 +34,9 @@ pub(super) fn as_it_did(verdict: &Verdict) -> ExitCode {
 /// Returns if that is not possible.
 fn die_of(signal: i32) {
     let Ok(signal) = Signal::try_from(signal) else { return };
-    // The core that matters is the program's.
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
-        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
-    }
+    // The core that matters is the program's. (A limit of zero is none to a kernel that gives
+    // cores to a program, such as systemd-coredump.)
+    let _ = set_dumpable(false);
     let _ = SigSet::from(signal).thread_unblock();
     // The runtime ignores SIGPIPE, and handles SIGSEGV and SIGBUS.
     // SAFETY: the default action is no handler, and nothing runs in this process after it.

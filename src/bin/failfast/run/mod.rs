@@ -39,14 +39,20 @@ pub(crate) struct Asked {
 }
 
 /// Runs the program until it has ended for good, and ends as it did.
-pub(crate) fn run(args: RunArgs) -> io::Result<ExitCode> {
-    let asked = match args.check() {
-        Ok(asked) => asked,
+pub(crate) fn run(args: RunArgs) -> ExitCode {
+    match args.check() {
+        Ok(asked) => until_the_end(asked).unwrap_or_else(|error| {
+            complain(format_args!("run: the kernel refuses what it takes to watch: {error}"));
+            ExitCode::from(exit::SYSTEM)
+        }),
         Err(lines) => {
             lines.iter().for_each(complain);
-            return Ok(ExitCode::from(exit::VALUE));
+            ExitCode::from(exit::VALUE)
         }
-    };
+    }
+}
+
+fn until_the_end(asked: Asked) -> io::Result<ExitCode> {
     let Asked { program, args, settings, mut restarts, json } = asked;
     let mut command = Command::new(program);
     command.args(args);
@@ -64,6 +70,7 @@ pub(crate) fn run(args: RunArgs) -> io::Result<ExitCode> {
             Ok(mut running) => until_end(&mut running, &mut signals)?,
             Err(error) => Verdict::from(error),
         };
+        signals.reap();
         // A program that cannot be started at all is somebody's mistake, and no death.
         let has_run = !is_first || verdict.start_error().is_none();
         let next = match has_run && !signals.wish_to_end() {

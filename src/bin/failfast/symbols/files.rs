@@ -213,10 +213,14 @@ impl Elf {
 /// A file that can be read without waiting for anybody.
 fn regular(path: &Path) -> io::Result<File> {
     // Looked at before it is opened, since opening a FIFO waits.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    let metadata = std::fs::metadata(path)?;
+    let wrong = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    match (metadata.is_file(), metadata.len()) {
+        (false, _) => wrong("not a regular file"),
+        // Also what the kernel makes when it is read: for some of that it waits (`/proc/kmsg`).
+        (true, 0) => wrong("an empty file"),
+        _ => File::open(path),
     }
-    File::open(path)
 }
 
 /// The address that the file's first byte was linked for.
