@@ -29,6 +29,8 @@ pub(crate) enum Mutant {
     ThawInDebt,
     /// A slot thaws before what was taken from it is booked.
     ThawUnbooked,
+    /// An owner is waited for although a signal handler of its own waits for us.
+    HandlerUnseen,
     /// `avail` is read before `pending`.
     AvailBeforePending,
     /// Credit is taken although the heavy fence failed.
@@ -57,7 +59,7 @@ pub(crate) enum Mutant {
 
 /// All of them.
 #[cfg(all(loom, test))]
-pub(crate) const ALL: [Mutant; 21] = {
+pub(crate) const ALL: [Mutant; 22] = {
     use Mutant::*;
     [
         NoLightFence,
@@ -69,6 +71,7 @@ pub(crate) const ALL: [Mutant; 21] = {
         NoThaw,
         ThawInDebt,
         ThawUnbooked,
+        HandlerUnseen,
         AvailBeforePending,
         TakeUnfenced,
         NoRealFence,

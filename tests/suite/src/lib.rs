@@ -20,6 +20,8 @@ mod methods;
 #[cfg(not(feature = "portable"))] // Without assembly a charge takes more than one instruction.
 mod signals;
 mod start;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+mod steps;
 mod stress;
 mod tree;
 
@@ -74,6 +76,9 @@ pub const fn plain(name: &'static str, run: fn()) -> Scenario {
 pub enum Program {
     /// A `FailFast` with nothing set.
     Default,
+    /// The same, one instruction after the other.
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    StepByStep,
     /// One with `budget(Limit::mib(16))`.
     InCode,
     /// One with `budget(Limit::mib(16)).ignore_env()`.
@@ -98,6 +103,8 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
             #[cfg(not(feature = "portable"))]
             signals::SCENARIOS,
         ],
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        Program::StepByStep => &[steps::SCENARIOS],
         Program::InCode => &[start::IN_CODE],
         Program::IgnoresEnvironment => &[start::NO_ENV],
         Program::Undeclared => &[start::UNDECLARED],
