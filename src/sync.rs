@@ -18,6 +18,39 @@ pub(crate) use loom::sync::atomic::{
     AtomicUsize, Ordering, fence,
 };
 
+/// Adds to a word that the calling thread alone writes, and returns the sum; it wraps. No locked
+/// instruction. On x86-64 one instruction, so that a signal handler on top of this thread, which
+/// adds to the word or changes it under a lock, comes before or after; elsewhere it may come in
+/// between, and be undone.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn add_own(word: &AtomicIsize, delta: isize) -> isize {
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    {
+        let mut before = delta;
+        // ORDER: as strong as Release, on x86-64, and against the compiler, since it may touch all
+        // memory.
+        // SAFETY: the word is there, has interior mutability, and is this thread's.
+        unsafe {
+            core::arch::asm!(
+                "xadd qword ptr [{word}], {before}",
+                word = in(reg) word.as_ptr(),
+                before = inout(reg) before,
+                options(nostack),
+            );
+        }
+        before.wrapping_add(delta)
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(feature = "portable"))))]
+    {
+        // ORDER: Relaxed. The thread reads what it wrote itself, or what it wrote under a lock.
+        let sum = word.load(Ordering::Relaxed).wrapping_add(delta);
+        // ORDER: Release: who sees the sum sees what came before. Who reads it says why.
+        word.store(sum, Ordering::Release);
+        sum
+    }
+}
+
 /// A word that only the holder of a lock touches.
 ///
 /// Outside models it is an atomic, so that a wrong use is a wrong number and never undefined

@@ -17,12 +17,10 @@ use crate::sync::AtomicU32;
 ///
 /// More is live.
 pub(crate) fn set_budget(which: Which, bytes: isize) -> Result<(), Refusal> {
-    LEDGER.set_budget(account(which), bytes)?;
-    match which {
+    LEDGER.set_budget(account(which), bytes, || match which {
         Some(block) => block.note_budget(bytes),
         None => start::note_root_budget(bytes),
-    }
-    Ok(())
+    })
 }
 
 /// A budget as it was set; observing does not lift it.
@@ -46,7 +44,7 @@ pub(crate) fn is_over_soft(which: Which) -> bool {
 pub(crate) fn tell_again(which: Which) {
     let account = account(which);
     if account.has_crossed() {
-        LEDGER.set_soft(account, account.soft());
+        LEDGER.tell_again(account);
     }
 }
 

@@ -7,7 +7,7 @@ use super::clusters::Which;
 use super::machine::LEDGER;
 use super::seat::{self, Seat};
 use super::start;
-use crate::ledger::Machine as _;
+use crate::ledger::{Machine as _, Place};
 use crate::sync::{Ordering::*, compiler_fence};
 use crate::thread::{Record, record};
 
@@ -21,16 +21,30 @@ pub(super) fn current_seat(record: &Record) -> Option<&'static Seat> {
     seat::at(record.clusters.current.load(Relaxed)) // ORDER: Relaxed. The thread's own word.
 }
 
-/// What a thread was in before it entered a cluster.
+/// What a thread was in before it entered a cluster, and what it has entered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Entry {
     before: usize,
     now: usize,
+    /// The number of the cluster that it was in; none if it was on its way.
+    id_before: usize,
+    /// Whether that has led from the root into a cluster, or back.
+    crosses: bool,
 }
 
 /// Has this thread be in a cluster. `None` if there is no memory for that.
+///
+/// A signal handler on top of a thread that is just crossing the root's border stays there: its
+/// blocks are the root's.
 pub(crate) fn enter(to: Which) -> Option<Entry> {
     let record = record();
+    // ORDER: Relaxed, both. The thread's own words.
+    let before = record.clusters.current.load(Relaxed);
+    let id_before = record.clusters.id.load(Relaxed);
+    let place = record.slot.place();
+    if place == Place::Moving {
+        return Some(Entry { before, now: before, id_before, crosses: false });
+    }
     let seat = match to {
         None => None,
         Some(block) => Some(seat::find(record, block).or_else(|| arrive(record, block))?),
@@ -39,11 +53,10 @@ pub(crate) fn enter(to: Which) -> Option<Entry> {
         // ORDER: Relaxed, both. The owner's own word.
         seat.entered.store(seat.entered.load(Relaxed) + 1, Relaxed);
     }
-    // ORDER: Relaxed. The thread's own word.
-    let before = record.clusters.current.load(Relaxed);
-    let now = seat.map_or(0, seat::address);
-    switch(record, before, now);
-    Some(Entry { before, now })
+    let (now, id) = seat.map_or((0, 0), |seat| (seat::address(seat), seat.id().into()));
+    let crosses = (now == 0) != (place == Place::Out);
+    switch(record, now, id, crosses);
+    Some(Entry { before, now, id_before, crosses })
 }
 
 #[cold]
@@ -68,7 +81,7 @@ pub(crate) fn leave(entry: Entry) -> bool {
     if record.clusters.current.load(Relaxed) != entry.now {
         return false;
     }
-    switch(record, entry.now, entry.before);
+    switch(record, entry.before, entry.id_before, entry.crosses);
     if let Some(seat) = seat::at(entry.now) {
         // ORDER: Relaxed, both. The owner's own word.
         seat.entered.store(seat.entered.load(Relaxed) - 1, Relaxed);
@@ -87,10 +100,11 @@ fn depart_visitor(seat: &'static Seat) {
 }
 
 /// The root slot is parked first, and comes back last: what a signal handler charges in between is
-/// the root's.
+/// the root's. Whatever a handler changes in between it changes back.
 #[inline]
-fn switch(record: &Record, before: usize, now: usize) {
-    if before == 0 && now != 0 {
+fn switch(record: &Record, now: usize, id: usize, crosses: bool) {
+    let was_out = record.slot.place() == Place::Out;
+    if crosses && was_out {
         LEDGER.enter(&record.slot);
     }
     // ORDER: Relaxed, all. The thread's own words; the fences are for a signal handler in between,
@@ -99,10 +113,8 @@ fn switch(record: &Record, before: usize, now: usize) {
     compiler_fence(SeqCst);
     record.clusters.current.store(now, Relaxed);
     compiler_fence(SeqCst);
-    if let Some(seat) = seat::at(now) {
-        record.clusters.id.store(seat.id().into(), Relaxed);
-    }
-    if before != 0 && now == 0 {
+    record.clusters.id.store(id, Relaxed);
+    if crosses && !was_out {
         LEDGER.leave(&record.slot);
     }
 }
@@ -111,7 +123,7 @@ fn switch(record: &Record, before: usize, now: usize) {
 pub(super) fn depart(record: &Record) {
     // ORDER: Relaxed. The thread's own word.
     let current = record.clusters.current.load(Relaxed);
-    switch(record, current, 0);
+    switch(record, 0, 0, record.slot.place() == Place::In);
     if let Some(seat) = seat::at(current).filter(|seat| seat.is_visitors()) {
         depart_visitor(seat);
     }

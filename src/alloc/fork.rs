@@ -41,7 +41,7 @@ fn set_born() {
 }
 
 extern "C" fn prepare() {
-    LEDGER.machine().lock.hold_for_fork();
+    record().locking(|| LEDGER.machine().lock.hold_for_fork());
 }
 
 extern "C" fn parent() {

@@ -2,12 +2,14 @@
 //!
 //! Layer 6.  Plane: data.
 
-use crate::ledger::{Ledger, Machine};
+use crate::ledger::{Ledger, Machine, Slot};
 use crate::sync::{AtomicIsize, Ordering::*, compiler_fence};
 use crate::sys::lock::Lock;
 use crate::sys::{clock, membarrier, thread::step_aside};
 use crate::terminate;
+use crate::thread::{Record, record};
 
+use super::seat::Seat;
 use super::{budgets, hot};
 
 /// The process's one ledger.
@@ -21,7 +23,7 @@ pub(super) struct Linux {
 impl Machine for Linux {
     fn locked<R>(&self, f: impl FnOnce() -> R) -> R {
         super::fork::notice();
-        self.lock.with(f)
+        record().locking(|| self.lock.with(f))
     }
 
     fn try_locked<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
@@ -45,6 +47,15 @@ impl Machine for Linux {
 
     fn handshake(&self) -> bool {
         membarrier::fence_by_migration()
+    }
+
+    fn is_waiting(&self, slot: &Slot) -> bool {
+        if slot.is_roots() {
+            // SAFETY: a root slot that is linked is of a thread that has not ended.
+            return unsafe { Record::of(slot) }.is_locking();
+        }
+        // SAFETY: all other slots are seats'.
+        unsafe { Seat::of(slot) }.home().is_none_or(Record::is_locking)
     }
 
     fn wait_for_owner(&self, round: u32) -> bool {

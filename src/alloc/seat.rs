@@ -65,6 +65,13 @@ impl Seat {
         unsafe { block.as_ref() }
     }
 
+    /// The record of its thread, which has not ended; none, if it is for a visit. Lock, or by that
+    /// thread.
+    pub(super) fn home(&self) -> Option<&Record> {
+        // SAFETY: null, or a record of a thread that would have given the seat away at its end.
+        unsafe { self.home.load(Relaxed).as_ref() } // ORDER: Relaxed. As in `block`.
+    }
+
     /// Whether it is one that a thread has for a visit, without a place to keep it.
     pub(super) fn is_visitors(&self) -> bool {
         self.home.load(Relaxed).is_null() // ORDER: Relaxed. As in `block`.
@@ -197,9 +204,7 @@ pub(super) fn give(seat: &Seat) {
 
 /// Gives a seat, whose slot was unlinked, back to its thread. Lock.
 pub(super) fn give_back(seat: &'static Seat) {
-    let home = seat.home.load(Relaxed); // ORDER: Relaxed. Lock.
-    // SAFETY: the record of a thread that has not ended, or it would have given the seat away.
-    let Some(home) = (unsafe { home.as_ref() }) else { return };
+    let Some(home) = seat.home() else { return };
     leave_block(seat, home);
     seat.next_free.set(home.clusters.free.get());
     home.clusters.free.set(address(seat) as isize);

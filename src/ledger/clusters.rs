@@ -47,12 +47,17 @@ impl<M: Machine> Ledger<M> {
         self.machine.locked(|| account.set_budget(super::UNLIMITED));
     }
 
-    /// Sets a budget.
+    /// Sets a budget, and calls `note` under the lock, so that what is noted is what holds.
     ///
     /// # Errors
     ///
     /// More is live, or it cannot be seen how much; nothing has changed.
-    pub(crate) fn set_budget(&self, account: &Account, bytes: isize) -> Result<(), Refusal> {
+    pub(crate) fn set_budget(
+        &self,
+        account: &Account,
+        bytes: isize,
+        note: impl FnOnce(),
+    ) -> Result<(), Refusal> {
         self.machine.locked(|| {
             if account.leased() > bytes {
                 if !self.gather(account) {
@@ -63,23 +68,37 @@ impl<M: Machine> Ledger<M> {
                 }
             }
             account.set_budget(bytes);
+            note();
             Ok(())
         })
     }
 
     /// Sets a soft budget. If more is live, it is crossed by the next charge that needs a lease.
     pub(crate) fn set_soft(&self, account: &Account, bytes: isize) {
+        self.machine.locked(|| self.begin_soft(account, bytes));
+    }
+
+    /// Has the next crossing told, though it was told lately that one was crossed.
+    pub(crate) fn tell_again(&self, account: &Account) {
         self.machine.locked(|| {
-            account.set_soft(bytes);
-            // Nobody may charge past it on credit from before. What cannot be seen is seen later.
-            if account.leased() > bytes - bytes / 8 {
-                self.gather(account);
-            }
-            if account.leased() > bytes {
-                account.cross();
-                self.machine.crossed();
+            // Whatever it is by now: somebody may just have set another.
+            if account.has_crossed() {
+                self.begin_soft(account, account.soft());
             }
         });
+    }
+
+    /// Lock.
+    fn begin_soft(&self, account: &Account, bytes: isize) {
+        account.set_soft(bytes);
+        // Nobody may charge past it on credit from before. What cannot be seen is seen later.
+        if account.leased() > bytes - bytes / 8 {
+            self.gather(account);
+        }
+        if account.leased() > bytes {
+            account.cross();
+            self.machine.crossed();
+        }
     }
 
     /// Charges bytes that no slot is charged for.

@@ -7,7 +7,7 @@ use core::cmp::{max, min};
 use super::account::Account;
 use super::machine::Machine;
 use super::mutant::{Mutant, mutant};
-use super::slot::{FROZEN, IN, MOVING, OUT, Slot, State, bump};
+use super::slot::{FROZEN, Place, Slot, State, bump};
 use crate::sync::{AtomicBool, Ordering::*, fence};
 
 /// The first lease of a thread, beyond its need: small, because `peak` counts leases.
@@ -108,15 +108,15 @@ impl<M: Machine> Ledger<M> {
     /// Refused, and the slot is as it was before the charge.
     pub(crate) fn charge_diverted(&self, slot: &Slot, bytes: isize) -> Result<(), Refusal> {
         let left = match slot.place() {
-            OUT => slot.avail.load(Relaxed), // ORDER: Relaxed. The owner's own word.
-            IN => {
+            Place::Out => slot.avail.load(Relaxed), // ORDER: Relaxed. The owner's own word.
+            Place::In => {
                 // The thread is in a cluster, and the charge is the root's all the same.
                 slot.wipe_scratch();
                 let left = bump(&slot.parked, -bytes);
                 self.machine.light();
                 left
             }
-            _ => {
+            Place::Moving => {
                 self.machine.add(&slot.avail, bytes);
                 return self.charge_account(slot.account(&self.root), bytes);
             }
@@ -204,7 +204,7 @@ impl<M: Machine> Ledger<M> {
 
     /// Goes on with a refund whose fold is due.
     pub(crate) fn fold(&self, slot: &Slot) {
-        if slot.place() == MOVING {
+        if slot.place() == Place::Moving {
             return; // It stays due.
         }
         self.machine.locked(|| self.begin(slot));
@@ -225,7 +225,7 @@ impl<M: Machine> Ledger<M> {
             return;
         }
         slot.refund(bytes);
-        if slot.place() == MOVING {
+        if slot.place() == Place::Moving {
             return; // A refund like any other.
         }
         self.machine.locked(|| {
@@ -328,10 +328,10 @@ impl<M: Machine> Ledger<M> {
     /// Takes back a charge, entered in `avail`, that belongs to another slot. Never a raise of
     /// `avail` outside the lock: a recaller may be looking at it.
     pub(crate) fn cancel(&self, slot: &Slot, bytes: isize) {
-        if slot.place() == IN {
+        if slot.place() == Place::In {
             return slot.wipe_scratch();
         }
-        if slot.place() == MOVING {
+        if slot.place() == Place::Moving {
             return self.machine.add(&slot.avail, bytes);
         }
         // ORDER: Relaxed. The owner's own word.
@@ -379,10 +379,10 @@ impl<M: Machine> Ledger<M> {
     /// words one always has the credit, while the other is negative, which has a recaller wait.
     pub(crate) fn enter(&self, root_slot: &Slot) {
         // ORDER: Relaxed, all here but the last. The owner's own words.
-        root_slot.inside.store(MOVING, Relaxed);
+        root_slot.inside.store(Place::Moving as usize, Relaxed);
         let credit = root_slot.avail.load(Relaxed);
         if mutant(Mutant::ParkLate) {
-            root_slot.inside.store(IN, Release);
+            root_slot.inside.store(Place::In as usize, Release);
         }
         // What a signal handler charges before this is found in `avail` afterwards; what it charges
         // from then on is settled centrally.
@@ -390,16 +390,16 @@ impl<M: Machine> Ledger<M> {
         let charged = root_slot.avail.load(Relaxed) + 1;
         root_slot.parked.store(credit + charged, Relaxed);
         // ORDER: Release, with the Acquire in `Ledger::slack`: who sees it sees `parked`.
-        root_slot.inside.store(IN, Release);
+        root_slot.inside.store(Place::In as usize, Release);
     }
 
     /// The thread leaves its outermost cluster.
     pub(crate) fn leave(&self, root_slot: &Slot) {
         // ORDER: Relaxed, both. The owner's own words.
-        root_slot.inside.store(MOVING, Relaxed);
+        root_slot.inside.store(Place::Moving as usize, Relaxed);
         let credit = root_slot.parked.load(Relaxed);
         // ORDER: Release, both, with the Acquire loads in `Ledger::slack`.
         root_slot.avail.store(credit, Release);
-        root_slot.inside.store(OUT, Release);
+        root_slot.inside.store(Place::Out as usize, Release);
     }
 }

@@ -5,6 +5,7 @@
 //! The ledger knows no operating system. `alloc::machine` answers for Linux, `ledger::models` for
 //! loom.
 
+use super::slot::Slot;
 use crate::sync::AtomicIsize;
 
 /// The lock, and the two halves of an asymmetric fence.
@@ -35,6 +36,10 @@ pub(crate) trait Machine {
 
     /// The same by other means, slow, for when the kernel has begun to refuse `heavy`.
     fn handshake(&self) -> bool;
+
+    /// Whether the owner of a slot that is linked is waiting for the lock, or holds it. If it is
+    /// not between a charge and its publication then, what it has published is visible afterwards.
+    fn is_waiting(&self, slot: &Slot) -> bool;
 
     /// Lets another thread go on that is a few instructions away from publishing its charge.
     /// `false` if it never may: somebody is ending the process.

@@ -59,4 +59,4 @@ pub(crate) use account::{Account, UNLIMITED};
 pub(crate) use cold::Figures;
 pub(crate) use cold::{Ledger, Refusal};
 pub(crate) use machine::Machine;
-pub(crate) use slot::{Hot, Slot};
+pub(crate) use slot::{Hot, Place, Slot};

@@ -45,6 +45,8 @@ mutants! {
     ThawInDebt,
     /// A slot thaws before what was taken from it is booked.
     ThawUnbooked,
+    /// An owner is waited for although a signal handler of its own waits for us.
+    HandlerUnseen,
     /// `avail` is read before `pending`.
     AvailBeforePending,
     /// Credit is taken although the heavy fence failed.

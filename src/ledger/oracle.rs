@@ -36,6 +36,9 @@ impl Machine for Rest {
     fn handshake(&self) -> bool {
         true
     }
+    fn is_waiting(&self, _: &Slot) -> bool {
+        unreachable!("an owner at rest was waited for");
+    }
     fn wait_for_owner(&self, _: u32) -> bool {
         unreachable!("an owner at rest was waited for");
     }

@@ -13,7 +13,7 @@ use super::machine::Machine;
 use super::mutant::{Mutant, mutant};
 #[cfg(not(loom))]
 use super::slot::State;
-use super::slot::{FROZEN, IN, Slot};
+use super::slot::{FROZEN, Place, Slot};
 use crate::sync::{Ordering::*, fence};
 
 /// How often an owner is waited for that seems to be between a charge and its publication, once it
@@ -214,10 +214,14 @@ impl<M: Machine> Ledger<M> {
     ///
     /// In a frozen slot it is exact. `pending` is read before `avail`: a charge that is counted in
     /// it is then in `avail` too, and the sum never exceeds the truth. `wait`: for an owner between
-    /// its charge and the publication of it.
+    /// its charge and the publication of it, or on its way into a cluster or out of it. A signal
+    /// handler on top of that may wait for us, or be us: then nothing is found.
     fn slack(&self, v: &Slot, wait: bool) -> isize {
         let mut round = 0;
         loop {
+            // First: what its owner published before it began to wait is seen by what follows.
+            let waits =
+                round != 0 && wait && !mutant(Mutant::HandlerUnseen) && self.machine.is_waiting(v);
             let early = self.credit(v);
             // ORDER: Acquire, with the Release in `charge_cold`.
             let pending = v.pending.load(Acquire);
@@ -242,7 +246,7 @@ impl<M: Machine> Ledger<M> {
                 round += 1;
                 continue;
             }
-            if pending != 0 && round >= UNPUBLISHED_TRIES {
+            if (pending != 0 || waits) && round >= UNPUBLISHED_TRIES {
                 return 0; // A signal handler waits for us, over a charge not yet published.
             }
             if !self.machine.wait_for_owner(round) {
@@ -257,9 +261,10 @@ impl<M: Machine> Ledger<M> {
         // before a charge seen here is seen by the harvest that follows.
         if mutant(Mutant::PlaceLate) {
             let early = [v.avail.load(Acquire), v.parked.load(Acquire)];
-            return early[usize::from(v.inside.load(Acquire) == IN)] - v.taken.get();
+            return early[usize::from(v.inside.load(Acquire) == Place::In as usize)]
+                - v.taken.get();
         }
-        let inside = v.inside.load(Acquire) == IN && !mutant(Mutant::NoParking);
+        let inside = v.inside.load(Acquire) == Place::In as usize && !mutant(Mutant::NoParking);
         let word = if inside { &v.parked } else { &v.avail };
         word.load(Acquire) - v.taken.get()
     }

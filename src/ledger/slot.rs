@@ -24,6 +24,7 @@ use core::mem::offset_of;
 use core::ptr;
 
 use super::account::Account;
+#[cfg(loom)]
 use super::mutant::{Mutant, mutant};
 use crate::sync::{AtomicIsize, AtomicUsize, Guarded, Ordering::*};
 
@@ -54,14 +55,19 @@ pub(crate) enum State {
     Dead = 2,
 }
 
-/// Where a thread is, by its root slot's `inside`: in the root.
-pub(super) const OUT: usize = 0;
-/// In a cluster: `parked` holds the credit. `avail` is scratch, and negative, so that every charge
-/// leaves the fast path.
-pub(super) const IN: usize = 1;
-/// On its way: for the owner alone, that is, for a signal handler on top of it. What it charges is
-/// settled centrally, and leaves `avail` and `parked` as they were.
-pub(super) const MOVING: usize = 2;
+/// Where a thread is, by its root slot's `inside`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub(crate) enum Place {
+    /// In the root.
+    Out = 0,
+    /// In a cluster: `parked` holds the credit. `avail` is scratch, and negative, so that every
+    /// charge leaves the fast path.
+    In = 1,
+    /// On its way: for the owner alone, that is, for a signal handler on top of it. What it charges
+    /// is settled centrally, and leaves `avail` and `parked` as they were.
+    Moving = 2,
+}
 
 /// One thread's account with one cluster.
 #[repr(C)]
@@ -82,7 +88,7 @@ pub(crate) struct Slot {
     pub(super) pending: AtomicIsize,
     /// Non-zero while a recaller may take from `avail`. Lock.
     pub(super) frozen: AtomicUsize,
-    /// [`OUT`], [`IN`] or [`MOVING`]. Owner.
+    /// A [`Place`]. Owner.
     pub(super) inside: AtomicUsize,
     /// The credit while the thread is in a cluster. Owner.
     pub(super) parked: AtomicIsize,
@@ -255,13 +261,18 @@ impl Slot {
 
     /// Where the thread is, if this is its root slot. Owner.
     #[inline(always)]
-    pub(super) fn place(&self) -> usize {
-        self.inside.load(Relaxed) // ORDER: Relaxed. The owner's own word.
+    pub(crate) fn place(&self) -> Place {
+        // ORDER: Relaxed. The owner's own word.
+        match self.inside.load(Relaxed) {
+            0 => Place::Out,
+            1 => Place::In,
+            _ => Place::Moving,
+        }
     }
 
     /// The word that holds the credit. Owner.
     pub(super) fn credit(&self) -> &AtomicIsize {
-        if self.place() == IN { &self.parked } else { &self.avail }
+        if self.place() == Place::In { &self.parked } else { &self.avail }
     }
 
     /// Forgets what was charged to `avail` in a cluster, where it counts for nothing. What the fast
@@ -338,6 +349,11 @@ impl Slot {
         self.state.set(state as isize);
     }
 
+    /// Whether this slot charges the root's account.
+    pub(crate) fn is_roots(&self) -> bool {
+        self.account.get() == 0
+    }
+
     /// The account that this slot charges, or null for the root's.
     fn account_ptr(&self) -> *const Account {
         ptr::with_exposed_provenance(self.account.get() as usize)
@@ -367,23 +383,21 @@ impl Slot {
 }
 
 /// Adds to a word that the calling thread alone writes, and returns the sum. No atomic
-/// read-modify-write.
-#[inline(always)]
+/// read-modify-write. Its Release is with the Acquire loads of `Ledger::slack` and
+/// `Slot::unbooked`: who sees a charge also sees the refunds that came before it.
+///
+/// Wrapping: two charges of `isize::MAX` may meet here, one in a signal handler; neither can be
+/// granted, and both are taken back.
+#[cfg(not(loom))]
+pub(super) use crate::sync::add_own as bump;
+
+#[cfg(loom)]
 pub(super) fn bump(word: &AtomicIsize, delta: isize) -> isize {
-    #[cfg(loom)]
-    if !mutant(Mutant::RelaxedWords) {
-        // ORDER: Release, as below. One step, as on x86: loom looks for a conflict with the last
-        // access to a word alone, so a load of our own would hide that another thread has read it.
-        return word.fetch_add(delta, Release).wrapping_add(delta);
-    }
-    // ORDER: Relaxed. The thread reads what it wrote itself, or what it wrote under the lock.
-    // Wrapping: two charges of `isize::MAX` may meet here, one in a signal handler; neither can be
-    // granted, and both are taken back.
-    let sum = word.load(Relaxed).wrapping_add(delta);
-    // ORDER: Release, with the Acquire loads of `Ledger::slack` and `Slot::unbooked`: who sees a
-    // charge also sees the refunds that came before it. Free on x86.
-    word.store(sum, if mutant(Mutant::RelaxedWords) { Relaxed } else { Release });
-    sum
+    // ORDER: Release, as above; Relaxed in a mutant. One step, as on x86: loom looks for a conflict
+    // with the last access to a word alone, so a load of our own would hide that another thread has
+    // read it.
+    let order = if mutant(Mutant::RelaxedWords) { Relaxed } else { Release };
+    word.fetch_add(delta, order).wrapping_add(delta)
 }
 
 /// A doubly linked list through the slots, in a word of the ledger's. Lock.

@@ -5,8 +5,10 @@
 //! Every word is written by its own thread, in normal code or in a signal handler on top of it, so
 //! all accesses are Relaxed; the words of the ledger's [`Slot`] have rules of their own.
 
+use core::mem::offset_of;
+
 use crate::ledger::Slot;
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Guarded, Ordering::Relaxed};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Guarded, Ordering::*};
 
 /// Where a thread is in its life.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,7 +20,7 @@ pub(crate) enum Stage {
     Arming = 1,
     /// It has bounds, an alternate stack, and a destructor that returns them.
     Armed = 2,
-    /// Its destructor has run; other destructors may follow.
+    /// Its destructor has run, and others may follow; or it has none.
     Left = 3,
 }
 
@@ -41,6 +43,9 @@ pub(crate) struct Record {
     pub(crate) dying: AtomicBool,
     /// How many `fallible` calls it is inside.
     pub(crate) fallible: AtomicU32,
+    /// How many of its operations wait for the ledger's lock, or hold it: more than one if a
+    /// signal handler has come on top of one that waits.
+    pub(crate) locking: AtomicUsize,
     /// Its accounts with clusters.
     pub(crate) clusters: ClusterWords,
     /// The last request that `fallible` answered with null; size zero if none.
@@ -98,6 +103,18 @@ pub(crate) struct NullWords {
 }
 
 impl Record {
+    /// The record whose slot this is.
+    ///
+    /// # Safety
+    ///
+    /// It is the root slot of a thread that has not ended.
+    pub(crate) unsafe fn of(slot: &Slot) -> &Record {
+        let at = core::ptr::from_ref(slot).expose_provenance() - offset_of!(Record, slot);
+        // SAFETY: the slot is that field of a record, by the caller's promise; only shared
+        // references to records are ever made.
+        unsafe { &*core::ptr::with_exposed_provenance(at) }
+    }
+
     /// The record of a thread that has done nothing yet: all zero.
     #[allow(clippy::new_without_default, reason = "the assembly has zeroed storage instead")]
     #[cfg_attr(
@@ -125,6 +142,7 @@ impl Record {
             stage: AtomicU32::new(0),
             dying: AtomicBool::new(false),
             fallible: AtomicU32::new(0),
+            locking: zero(),
             clusters: ClusterWords {
                 current: zero(),
                 id: zero(),
@@ -183,6 +201,22 @@ impl Record {
         self.clusters.id.store(0, Relaxed);
         self.clusters.current.store(0, Relaxed);
         self.slot.divert_all();
+    }
+
+    /// Runs `f`, which takes the ledger's lock, and says so meanwhile to whoever holds it.
+    pub(crate) fn locking<R>(&self, f: impl FnOnce() -> R) -> R {
+        let before = self.locking.load(Relaxed); // ORDER: Relaxed. The thread's own word.
+        // ORDER: Release, with the Acquire of `is_locking`: what was published before is seen.
+        self.locking.store(before + 1, Release);
+        let result = f();
+        self.locking.store(before, Relaxed); // ORDER: Relaxed. What comes later is seen later.
+        result
+    }
+
+    /// Whether the thread waits for the ledger's lock, or holds it. For whoever holds it.
+    pub(crate) fn is_locking(&self) -> bool {
+        // ORDER: Acquire, with the Release of `locking`.
+        self.locking.load(Acquire) != 0
     }
 
     /// Whether the thread is the one that ends the process.

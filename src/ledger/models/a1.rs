@@ -132,3 +132,25 @@ fn handler_within_its_lease() {
 fn handler_short_of_its_lease() {
     nested_handler(3, 9, 2);
 }
+
+/// A signal handler frees, and folds, in the middle of a charge that is not published: whoever holds
+/// the lock does not wait for it, which waits for the lock.
+#[test]
+fn handler_that_folds() {
+    model(|| {
+        let slots = [(0, 0, 0), (0, 70, 75)];
+        let world = World::new(Mode::Membarrier, &[(100, None)], &slots);
+        let other = go(&world, |w| {
+            w.charge_interrupted(1, 9, || {
+                // Release, and Acquire: as in the thread's record.
+                w.ledger.machine.waits.store(1, Release);
+                w.refund(1, 70);
+                w.ledger.machine.waits.store(0, Relaxed);
+            })
+        });
+        let ours = world.charge(0, 50);
+        assert!(other.join().unwrap(), "9 fit");
+        assert_eq!(world.live(0), 9 + if ours { 50 } else { 0 });
+        assert!(ours || world.charge(0, 91), "lost");
+    });
+}

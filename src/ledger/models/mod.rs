@@ -41,6 +41,8 @@ enum Mode {
 struct Model {
     lock: Mutex<()>,
     mode: Mode,
+    /// Whether a signal handler of the other thread's waits for the lock, or holds it.
+    waits: AtomicIsize,
 }
 
 impl Machine for Model {
@@ -72,6 +74,10 @@ impl Machine for Model {
         false
     }
 
+    fn is_waiting(&self, _: &Slot) -> bool {
+        self.waits.load(Acquire) != 0
+    }
+
     fn wait_for_owner(&self, _: u32) -> bool {
         thread::yield_now();
         true
@@ -96,7 +102,7 @@ const STACK: usize = 1;
 
 impl World {
     fn new(mode: Mode, clusters: &[Cluster], slots: &[Lease]) -> Arc<World> {
-        let model = Model { lock: Mutex::new(()), mode };
+        let model = Model { lock: Mutex::new(()), mode, waits: AtomicIsize::new(0) };
         let ledger = Box::new(Ledger::new(model, mode == Mode::Fenced));
         ledger.root().set_budget(clusters[0].0);
         let mut world = World { slots: Vec::new(), clusters: Vec::new(), ledger };

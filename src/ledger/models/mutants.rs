@@ -16,6 +16,7 @@ fn witness(mutant: Mutant) -> &'static str {
         Mutant::NoThaw => "life::thaws",
         Mutant::ThawInDebt => "a1::handler_within_its_lease",
         Mutant::ThawUnbooked => "a1::over_budget_membarrier",
+        Mutant::HandlerUnseen => "a1::handler_that_folds",
         Mutant::AvailBeforePending => "a1::handler_short_of_its_lease",
         Mutant::TakeUnfenced => "a1::over_budget_membarrier_fails_later",
         Mutant::NoRealFence | Mutant::NoLocalFence => "a1::over_budget_fenced",

@@ -21,6 +21,8 @@ mod methods;
 mod signals;
 mod soft;
 mod start;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+mod steps;
 mod stress;
 mod tools;
 mod tree;
@@ -75,6 +77,9 @@ pub const fn plain(name: &'static str, run: fn()) -> Scenario {
 pub enum Program {
     /// A `FailFast` with nothing set.
     Default,
+    /// The same, one instruction after the other.
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    StepByStep,
     /// One with `budget(Limit::mib(16))`.
     InCode,
     /// One with `budget(Limit::mib(16)).ignore_env()`.
@@ -100,6 +105,8 @@ fn scenarios(program: Program) -> impl Iterator<Item = &'static Scenario> {
             #[cfg(not(feature = "portable"))]
             signals::SCENARIOS,
         ],
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        Program::StepByStep => &[steps::SCENARIOS],
         Program::InCode => &[start::IN_CODE],
         Program::IgnoresEnvironment => &[start::NO_ENV],
         Program::Undeclared => &[start::UNDECLARED],
