@@ -86,5 +86,5 @@ fn outlive() {
 }
 
 fn main() -> ExitCode {
-    run(&SCENARIOS.iter().collect::<Vec<_>>())
+    run(SCENARIOS)
 }

@@ -22,8 +22,12 @@ fn main() {
             failfast_alloc::fail_fast("with a hook that hangs");
         }
         Some("hook-leaves") => {
-            // SAFETY: the hook relies on nothing, and `_exit` takes any number.
-            unsafe { failfast_alloc::set_abort_hook(|_| libc::_exit(0)) };
+            let hook = |_: &_| {
+                // SAFETY: it takes any number.
+                unsafe { libc::_exit(0) }
+            };
+            // SAFETY: the hook relies on nothing.
+            unsafe { failfast_alloc::set_abort_hook(hook) };
             failfast_alloc::fail_fast("with a hook that says that all is well");
         }
         Some("stack-overflow") => {
