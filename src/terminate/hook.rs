@@ -51,10 +51,10 @@ static WAS_PANICKING: AtomicBool = AtomicBool::new(false);
 /// room, ends at once, and the report in a file says `crashed`, and how. One that has not returned
 /// by the deadline (`FAILFAST_HOOK_TIMEOUT`) is stopped there: `timeout`.
 ///
-/// Every other thread stands still meanwhile, as long as the hook does not wake it: it must not
-/// release a lock, or send what is waited for, where a thread may wait that has blocked every signal
-/// by a system call of its own, past the C library. If one could not be shown to have stopped, the hook
-/// does not run: `skipped`.
+/// Every other thread stands still meanwhile. If one could not be shown to have stopped, the hook
+/// does not run: `skipped`. (A thread that has blocked every signal by a system call of its own,
+/// past the C library, and waits in the C library for another one, counts as stopped: the hook
+/// must not wake it.)
 ///
 /// # Examples
 ///
