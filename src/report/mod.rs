@@ -114,8 +114,8 @@ pub(crate) enum HookOutcome {
     Timeout,
     /// Another program takes its place.
     Replaced,
-    /// It did not run: other threads could not be shown to have stopped, or nobody was there to
-    /// hold to the deadline.
+    /// It did not run: other threads could not be shown to have stopped, nobody was there to hold
+    /// to the deadline, or that had passed before.
     Skipped,
 }
 

@@ -303,8 +303,8 @@ fn every_length_of_message() {
     }
 }
 
-/// Whatever becomes of the hook, all but the outcome stays byte for byte where it was: a reader that
-/// has some of the report as it was first, and the rest as it is now, has a whole one.
+/// Whatever becomes of the hook, all but the outcome stays byte for byte where it was: a reader
+/// that has some of the report as it was first, and the rest as it is now, has a whole one.
 #[test]
 fn the_outcome_takes_the_same_room_whatever_it_is() {
     use HookOutcome::{Crashed, None as NoHook, Pending, Ran, Replaced, Skipped, Timeout};

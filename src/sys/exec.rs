@@ -15,7 +15,7 @@ use crate::sync::{AtomicI32, AtomicU64, AtomicUsize, Ordering::*};
 
 use super::memory::{self, Mapping};
 use super::signal::{self, Action, OWN_FAULTS};
-use super::{file, output, raw, stop};
+use super::{file, limits, output, raw, stop};
 
 /// Where the new program finds the report.
 const REPORT: usize = 3;
@@ -86,6 +86,7 @@ impl Prepared {
             return;
         }
         self.hand_over(report);
+        limits::restore_descriptors();
         set_timers(None);
         calm_signals();
         // Last, so that what it sends is not dropped with the others.
@@ -96,6 +97,7 @@ impl Prepared {
         // SAFETY: C strings, and arrays of such with a null at their end.
         unsafe { raw::call(libc::SYS_execve, args) };
         set_timers(None); // What was to bound that program is not for us.
+        limits::raise_descriptors();
         signal::block_all_but(signal::OWN_FAULTS_MASK | signal::bit(stop::STOP));
     }
 

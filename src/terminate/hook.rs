@@ -52,7 +52,9 @@ static WAS_PANICKING: AtomicBool = AtomicBool::new(false);
 /// by the deadline (`FAILFAST_HOOK_TIMEOUT`) is stopped there: `timeout`.
 ///
 /// Every other thread stands still meanwhile. If one could not be shown to have stopped, the hook
-/// does not run: `skipped`.
+/// does not run: `skipped`. (A thread that has blocked every signal by a system call of its own,
+/// past the C library, and waits in the C library for another one, counts as stopped: the hook
+/// must not wake it.)
 ///
 /// # Examples
 ///

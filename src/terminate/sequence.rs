@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::report::{Account, Failure, StackSpan};
 use crate::sync::Ordering::Relaxed;
 use crate::sys::signal::{self, SIGABRT};
-use crate::sys::{exit, process, registers, stop};
+use crate::sys::{exit, limits, process, registers, stop};
 use crate::thread::record;
 
 use super::election::Standing;
@@ -107,6 +107,7 @@ unsafe extern "C" fn begin(death: *const c_void) -> ! {
     page().deadline.fix();
     tell::elected(death);
     inject::at(Phase::Fixed);
+    limits::raise_descriptors();
     facts::note(death, account);
     tell::figures(facts::Dying::report());
     // 5. Halt the other threads. 6. Say it: the line, the report. 7. Become another program, or run

@@ -174,6 +174,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(locks());
     rows.extend(beside_traced());
     rows.extend(without());
+    rows.extend(with_small_stacks());
     rows
 }
 
@@ -324,22 +325,6 @@ fn without() -> Vec<Row> {
         })
         .hook_timed_out()
         .threads(3),
-        row("deadline_held_by_one_with_a_small_alternate_stack", || {
-            set_hook(|_| spin());
-            others::start(1, use_small_alternate_stack, || {});
-            allow_no_new_thread();
-            fail();
-        })
-        .hook_timed_out()
-        .threads(1),
-        row("deadline_held_by_some_with_small_alternate_stacks", || {
-            set_hook(|_| spin());
-            others::start(8, use_small_alternate_stack, || {});
-            fail();
-        })
-        .env(TIMEOUT.0, "2s")
-        .hook_timed_out()
-        .threads(8),
         row("deadline_without_queued_signals_and_new_threads_alone", || {
             set_hook(|_| witness::count(FORBIDDEN));
             allow_no_new_thread();
@@ -357,6 +342,30 @@ fn without() -> Vec<Row> {
         })
         .lines(&["failfast: requested: enough (thread `<name>`, pid <pid>)"])
         .hook_timed_out(),
+    ]
+}
+
+/// Those that hold to the deadline have little room.
+fn with_small_stacks() -> Vec<Row> {
+    let row =
+        |name, body: fn()| Row::dies(name, "requested", FAILED, body).env(TIMEOUT.0, TIMEOUT.1);
+    vec![
+        row("deadline_held_by_one_with_a_small_alternate_stack", || {
+            set_hook(|_| spin());
+            others::start(1, use_small_alternate_stack, || {});
+            allow_no_new_thread();
+            fail();
+        })
+        .hook_timed_out()
+        .threads(1),
+        row("deadline_held_by_some_with_small_alternate_stacks", || {
+            set_hook(|_| spin());
+            others::start(8, use_small_alternate_stack, || {});
+            fail();
+        })
+        .env(TIMEOUT.0, "2s")
+        .hook_timed_out()
+        .threads(8),
     ]
 }
 

@@ -7,6 +7,7 @@ use failfast_alloc_rows::witness::{self, FORBIDDEN, FREE};
 use failfast_alloc_rows::{End, Outcome, Row};
 
 use super::halt::to_one_processor;
+use super::output::limit_descriptors;
 use super::reserve::{remove_cgroup, use_a_whole_cgroup, use_all_addresses};
 use crate::others;
 use crate::tools::*;
@@ -36,6 +37,10 @@ pub(crate) fn recover() {
     };
     let fds = std::fs::read_dir("/proc/self/fd").expect("descriptors").flatten();
     let fds = fds.filter(|fd| !is_of_group(fd)).count();
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the result is writable.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    let status = format!("{status}descriptors: {}\n", limit.rlim_cur);
     let told = format!("{status}ours: {}\nfds: {fds}\npid: {}\n", ours.count(), std::process::id());
     std::fs::write(folder().join("told"), told).expect("the row's folder");
     if std::env::var(RECOVERS).is_ok_and(|how| how == "spin") {
@@ -124,6 +129,17 @@ pub(crate) fn rows() -> Vec<Row> {
             fail();
         })
         .before_exec(|| set_limit(libc::RLIMIT_NOFILE, 64)),
+        row("exec_without_a_descriptor_under_a_limit_that_may_be_raised", || {
+            // SAFETY: numbers only.
+            while unsafe { libc::dup(1) } >= 0 {}
+            fail();
+        })
+        .before_exec(limit_descriptors)
+        .check(|outcome| {
+            is_well_prepared(outcome);
+            let told = std::fs::read_to_string(outcome.folder.join("told")).expect("what it said");
+            assert!(told.contains("\ndescriptors: 64\n"), "{told}");
+        }),
         row("exec_at_the_limit_of_address_space", || {
             leave_room_for_a_successor();
             use_all_addresses();

@@ -36,6 +36,20 @@ pub(crate) fn rows() -> Vec<Row> {
             let text = std::fs::read_to_string(outcome.folder.join("precious")).unwrap();
             assert_eq!(text, "");
         }),
+        row("a_report_without_a_free_descriptor", || {
+            set_watching_hook();
+            others::start_spinning(3);
+            // SAFETY: numbers only.
+            while unsafe { libc::dup(1) } >= 0 {}
+            fail();
+        })
+        .before_exec(limit_descriptors)
+        .threads(3)
+        .hook_ran()
+        .check(|outcome| {
+            let report = outcome.report();
+            assert!(report["resident_bytes"].is_u64() && report["modules"][0].is_object());
+        }),
         row("a_report_nowhere", || fail()).env("FAILFAST_REPORT", "none").no_report(),
         row("a_hook_that_closes_everything", || {
             set_hook(|_| {
@@ -178,6 +192,13 @@ fn files() -> Vec<Row> {
             }
         }),
     ]
+}
+
+/// Has the process have few descriptors, though it may have more. Between fork and exec.
+pub(super) fn limit_descriptors() {
+    let limit = libc::rlimit { rlim_cur: 64, rlim_max: 1024 };
+    // SAFETY: a complete limit; async-signal-safe.
+    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
 }
 
 /// Opens the file `other` as descriptor 900. Between fork and exec.

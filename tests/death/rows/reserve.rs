@@ -72,8 +72,8 @@ pub(crate) fn rows() -> Vec<Row> {
             witness::wait_for(PARKED);
         })
         .threads(1),
-        // In a thread whose stack is below the one on which it dies: on one above, its own probe would
-        // leave the fast path all the same.
+        // In a thread whose stack is below the one on which it dies: on one above, its own probe
+        // would leave the fast path all the same.
         row("reserve_serves_the_smallest_while_the_inner_allocator_is_locked", || {
             use_what_there_is_in_the_hook();
             let _ = std::thread::spawn(use_some_and_fail).join();

@@ -17,8 +17,10 @@ pub(crate) fn run(case: &Case) {
     let is_overdue = case.phase == Phase::Overdue;
     let hook = move |_: &failfast_alloc::Report| {
         say("hook");
-        while is_overdue {
-            HOOK_COUNTS.fetch_add(1, SeqCst);
+        if is_overdue {
+            loop {
+                HOOK_COUNTS.fetch_add(1, SeqCst);
+            }
         }
     };
     // SAFETY: an atomic and a system call.
