@@ -75,7 +75,7 @@ fn write_frame(
     Ok(())
 }
 
-/// How many frames, from the innermost on, are of this crate alone: nobody looks for the fault there.
+/// How many frames, from the innermost on, are of this crate alone: nobody looks for a fault there.
 /// Machines get them all.
 fn ours(named: &Named) -> usize {
     let is_ours = |symbol: &Symbol| {
