@@ -1,6 +1,9 @@
 //! A global allocator that ends the process at the first allocation that fails, of heap or stack.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 #![doc = ""]
+// Where the README's links lead from docs.rs: of two definitions the first one holds.
+#![doc = include_str!("links.md")]
+#![doc = ""]
 #![doc = include_str!("../README.md")]
 
 // Modules in layer order: each may use only those above it (`tests/tidy.rs`).

@@ -170,6 +170,11 @@ fn links_lead_somewhere() {
 }
 
 #[test]
+fn the_front_page_leads_somewhere_on_docs_rs() {
+    none(pages::front(&read("README.md"), &read("src/links.md")));
+}
+
+#[test]
 fn the_architecture_names_what_is_there() {
     let page = ("ARCHITECTURE.md".to_string(), read("ARCHITECTURE.md"));
     none(pages::paths(&page, |path| root().join(path).exists()));

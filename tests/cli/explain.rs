@@ -169,9 +169,12 @@ fn a_heap_that_really_ran_out() {
         "cli::dying::die\n".to_string(),
         "It was asked for in `cli::dying::grow`".to_string(),
         "raise FAILFAST_BUDGET: ".to_string(),
+        "\nBacktrace, innermost first\n  0-".to_string(),
+        "  failfast_alloc, as it ended\n".to_string(),
     ] {
         assert!(said.contains(&expected), "`{expected}` is not in:\n{said}");
     }
+    assert!(!said.contains("failfast_alloc::terminate::"), "{said}");
 }
 
 fn a_cluster_that_really_ran_out() {

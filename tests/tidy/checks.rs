@@ -380,8 +380,19 @@ fn a_link_that_leads_nowhere() {
     caught(about("[b](B.md)"), "docs/a.md:1", "`B.md`");
     caught(about("[b](../B.md#four)"), "docs/a.md:1", "heading");
     caught(about("# Here\n[b](#there)"), "docs/a.md:2", "heading");
+    caught(about("[b]\n\n[b]: B.md"), "docs/a.md:3", "`B.md`");
+    passed(about("[b]\n\n[b]: ../B.md"));
     passed(about("# Here\n[b](#here) [b](../B.md#one), [c](../B.md#two-and-three) [d](../src)"));
     passed(about("[b](https://example.org/c)\n```text\n[c](d.md)\n```\n[`C`](crate::C)"));
+}
+
+#[test]
+fn a_front_page_that_is_another_on_docs_rs() {
+    let there = "[b]: https://docs.rs/crate/failfast-alloc/latest/source/B.md\n";
+    caught(pages::front("[b](B.md)", ""), "README.md:1", "`[text][label]`");
+    caught(pages::front("[b]\n\n[b]: B.md#one", ""), "src/links.md:1", there);
+    caught(pages::front("nothing", there), "src/links.md:1", "put there");
+    passed(pages::front("[b] [c] [d](https://d.org)\n\n[b]: B.md#one\n[c]: examples/c", there));
 }
 
 #[test]

@@ -56,10 +56,51 @@ fn targets(text: &str) -> impl Iterator<Item = (usize, &str)> {
         !is_code && !is_fence
     });
     prose.flat_map(|(index, line)| {
-        let ends = line.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-        ends.map(move |(target, _)| (index + 1, target))
+        inline(line)
+            .chain(definition(line).map(|(_, target)| target))
+            .map(move |target| (index + 1, target))
             .filter(|(_, target)| !target.contains("://") && !target.contains("::"))
     })
+}
+
+/// What a line links to by itself: `[text](target)`.
+fn inline(line: &str) -> impl Iterator<Item = &str> {
+    let ends = line.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    ends.map(|(target, _)| target)
+}
+
+/// `[label]: target`.
+fn definition(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix('[')?.split_once("]: ").filter(|(_, target)| !target.contains(' '))
+}
+
+/// The README is the front page of docs.rs too, where its relative links lead nowhere. So they are
+/// definitions, and `elsewhere` has others for the same labels, which come first there. Examples
+/// are in no package: their links lead somewhere in the repository alone.
+pub(crate) fn front(readme: &str, elsewhere: &str) -> Vec<String> {
+    const AT: &str = "https://docs.rs/crate/failfast-alloc/latest/source/";
+    let mut complaints = Vec::new();
+    let mut wanted = String::new();
+    for (index, line) in readme.lines().enumerate() {
+        for target in inline(line).filter(|target| !target.contains("://")) {
+            complaints.push(format!(
+                "README.md:{}: `{target}`: write `[text][label]`, and `[label]: {target}` below",
+                index + 1
+            ));
+        }
+        if let Some((label, target)) = definition(line)
+            && !target.contains("://")
+            && !target.starts_with("examples/")
+        {
+            let file = target.split_once('#').map_or(target, |(file, _)| file);
+            wanted += &format!("[{label}]: {AT}{file}\n");
+        }
+    }
+    if elsewhere != wanted {
+        complaints
+            .push(format!("src/links.md:1: the README's links are others; put there\n{wanted}"));
+    }
+    complaints
 }
 
 /// The names by which links know a page's headings.

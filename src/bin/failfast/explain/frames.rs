@@ -17,7 +17,15 @@ pub(super) fn write(out: &mut dyn Write, report: &Report, named: &Named) -> io::
         writeln!(out, "  none")?;
     }
     let gap = Gap::of(report);
-    let mut at = 0;
+    let mut at = ours(named).min(gap.after);
+    if at > 0 {
+        let frames = if at == 1 { "0".to_string() } else { format!("0-{}", at - 1) };
+        writeln!(
+            out,
+            "{}",
+            styled(format_args!("  {frames:>3}  failfast_alloc, as it ended"), DIM)
+        )?;
+    }
     while let Some(rest) = report.frames.get(at..).filter(|rest| !rest.is_empty()) {
         let kept_here = gap.after.checked_sub(at).filter(|kept| *kept > 0).unwrap_or(rest.len());
         let rest = rest.get(..kept_here).unwrap_or(rest);
@@ -65,6 +73,17 @@ fn write_frame(
         write_symbol(out, &number, symbol)?;
     }
     Ok(())
+}
+
+/// How many frames, from the innermost on, are of this crate alone: nobody looks for a fault there.
+/// Machines get them all.
+fn ours(named: &Named) -> usize {
+    let is_ours = |symbol: &Symbol| {
+        let function = symbol.function.as_deref().unwrap_or_default();
+        function.trim_start_matches('<').starts_with("failfast_alloc::")
+    };
+    let of_us = |symbols: &&Vec<Symbol>| !symbols.is_empty() && symbols.iter().all(is_ours);
+    named.frames.iter().take_while(of_us).count()
 }
 
 /// Where frames are missing: so many, after so many of those that there are.
