@@ -224,3 +224,24 @@ impl Block {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threads have numbers in order, and a late one may be the only one in a cluster.
+    #[test]
+    fn places_beyond_a_gap() {
+        let block = make().unwrap();
+        let late = SEATS_HERE + SEATS_PART + 7;
+        assert_eq!(block.places().count(), SEATS_HERE);
+        block.make_room(late);
+        let places: Vec<_> = block.places().collect();
+        assert_eq!(places.len(), SEATS_HERE + SEATS_PART);
+        assert!(places.iter().any(|(number, _)| *number == late));
+        for (number, place) in places {
+            assert!(block.seat_of(number).is_some_and(|found| ptr::eq(found, place)), "{number}");
+        }
+        assert!(block.seat_of(0).is_none() && block.seat_of(THREADS_MAX + 1).is_none());
+    }
+}

@@ -227,3 +227,22 @@ pub(super) fn release() {
         at = leaf.next.load(Relaxed); // ORDER: Relaxed. Written before it was published.
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_can_be_widened() {
+        let most = isize::MAX as usize;
+        for size in [1, 15, 16, 17, most - 17, most - 16, most - 15, most - 14, most - 1, most] {
+            let is_layout = Layout::from_size_align(size.max(GRANULE), GRANULE).is_ok();
+            assert_eq!(fits(size), is_layout, "{size:#x}");
+        }
+        for (size, align) in [(1, 1), (15, 8), (16, 16), (3, 64), (most - 15, 1), (100, 4096)] {
+            let wide = widen(Layout::from_size_align(size, align).unwrap());
+            assert!(Layout::from_size_align(wide.size(), wide.align()).is_ok());
+            assert!(wide.size() >= size.max(GRANULE) && wide.align() >= align.max(GRANULE));
+        }
+    }
+}

@@ -121,17 +121,16 @@ impl<M: Machine> Ledger<M> {
                 return self.charge_account(slot.account(&self.root), bytes);
             }
         };
-        if left >= 0 {
-            // ORDER: Relaxed; the light fence of the hot path lies between this and the charge. Not
-            // frozen: the stack was a foreign one, and the charge is complete.
-            if slot.limit.load(Relaxed) != FROZEN {
-                return Ok(());
-            }
-            if self.is_fenced() && !self.frozen_after_fence(slot) {
-                return Ok(());
-            }
+        if left >= 0 && self.is_thawed(slot) {
+            return Ok(()); // The stack was a foreign one, and the charge is complete.
         }
         self.charge_cold(slot, bytes)
+    }
+
+    /// Whether a charge that the credit covers is complete: no recaller has taken of that credit.
+    fn is_thawed(&self, slot: &Slot) -> bool {
+        // ORDER: Relaxed; the light fence of the hot path lies between this and the charge.
+        slot.limit.load(Relaxed) != FROZEN || self.is_fenced() && !self.frozen_after_fence(slot)
     }
 
     /// The owner's whole fence, where nobody else has a heavy one.
@@ -325,7 +324,8 @@ impl<M: Machine> Ledger<M> {
         if self.has_clusters.load(Relaxed) { FROZEN } else { slot.stack_limit.load(Relaxed) }
     }
 
-    /// Takes back a charge, entered in `avail`, that belongs to another slot. Never a raise of
+    /// Takes back a charge, entered in `avail`, that belongs to another slot: by a refund, if it is
+    /// complete. Never a raise of
     /// `avail` outside the lock: a recaller may be looking at it.
     pub(crate) fn cancel(&self, slot: &Slot, bytes: isize) {
         if slot.place() == Place::In {
@@ -335,7 +335,7 @@ impl<M: Machine> Ledger<M> {
             return self.machine.add(&slot.avail, bytes);
         }
         // ORDER: Relaxed. The owner's own word.
-        if slot.avail.load(Relaxed) >= 0 {
+        if slot.avail.load(Relaxed) >= 0 && self.is_thawed(slot) {
             if slot.refund(bytes) {
                 self.fold(slot);
             }

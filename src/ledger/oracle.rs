@@ -4,7 +4,9 @@
 //!
 //! One thread plays all owners, one operation after the other. Nothing is in flight then, so the
 //! ledger must be exact: a request is granted if and only if it fits, and the figures are the
-//! oracle's. The body of a fuzz target, and of a unit test with random operations.
+//! oracle's. If the fourth bit is set, `tree` plays the rest. The body of a fuzz target, and of a unit test with random operations.
+
+mod tree;
 
 use super::cold::{Ledger, Refusal};
 use super::machine::Machine;
@@ -54,6 +56,9 @@ pub fn play(data: &[u8]) {
     let mut bytes = data.iter().copied();
     let mut next = move || bytes.next().map(usize::from);
     let Some(size) = next() else { return };
+    if size & 8 != 0 {
+        return tree::play(next);
+    }
     let budget = [100, 4096, 70_000, 5 << 20][size % 4];
     let ledger = Ledger::new(Rest);
     if size & 4 != 0 {
@@ -146,6 +151,14 @@ mod tests {
         for seed in 1..400 {
             let data: Vec<u8> = Random(seed).take(1500).collect();
             super::play(&data);
+        }
+    }
+
+    #[test]
+    fn at_rest_a_tree_of_clusters_is_exact() {
+        for seed in 1..400 {
+            let spelt = Random(seed).take(3000);
+            super::play(&[8].into_iter().chain(spelt).collect::<Vec<_>>());
         }
     }
 }

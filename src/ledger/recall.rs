@@ -37,7 +37,9 @@ impl<M: Machine> Ledger<M> {
             if account.room() >= need {
                 break Ok(());
             }
-            let Err(refusal) = self.recall(me, account, need, own) else { break Ok(()) };
+            // What is taken back may bring an account well below a soft budget that was crossed: then
+            // this request crosses it anew.
+            let Err(refusal) = self.recall(me, account, need, own) else { continue };
             if !refusal.account().is_some_and(Account::try_crossing) {
                 break Err(refusal);
             }
@@ -60,7 +62,9 @@ impl<M: Machine> Ledger<M> {
         let Some(top) = account.upward().filter(|a| a.own_room() < need).last() else {
             return Ok(());
         };
-        if let Some(short) = account.upward().find(|a| a.bound() < need) {
+        // Beyond a whole budget: nothing need be looked at, unless one further in is short as well.
+        let hopeless = account.upward().find(|a| a.bound() < need || a.own_room() < need);
+        if let Some(short) = hopeless.filter(|a| a.bound() < need) {
             return Err(Refusal::OverBudget(self.figures_of(short, own)));
         }
         let top = if mutant(Mutant::OwnClusterOnly) { account } else { top };

@@ -378,7 +378,9 @@ impl Slot {
     pub(super) fn unbooked(&self) -> isize {
         // ORDER: Acquire, with the Release of `bump`: a charge that the owner made elsewhere, told
         // of this refund, is not older than it.
-        self.freed.load(Acquire) + self.bias.get() - self.harvested.get()
+        // In this order: bytes that were harvested are no part of what is leased, and could be
+        // more than there are numbers together with it.
+        self.freed.load(Acquire) - self.harvested.get() + self.bias.get()
     }
 }
 

@@ -29,6 +29,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     plain("budgets_change_under_fire", budgets_under_fire),
     plain("the_budget_that_is_shown_is_the_one_that_holds", budgets_race),
     plain("waiting_does_not_undo_a_new_soft_budget", soft_races),
+    Scenario {
+        env: &[("FAILFAST_BUDGET", "4MiB")],
+        ..plain("a_block_grows_on_an_account_that_was_recalled", grows_after_recall)
+    },
+    plain("a_block_cannot_grow_beyond_everything", grows_beyond),
+    plain("the_innermost_is_named_though_an_outer_one_is_hopeless", innermost),
     plain("what_was_found_long_ago_is_not_counted", found_long_ago),
     plain("many_threads_wait_for_one_crossing", many_wait),
     plain("parents_end_first", parents_first),
@@ -389,6 +395,76 @@ fn found_long_ago() {
         drop(rest);
         all.wait();
     });
+}
+
+/// A thread whose credit was taken lets a cluster's block grow, and sleeps: the next recall must not
+/// wait for it, nor count those bytes as free.
+fn grows_after_recall() {
+    let (job, all_here) = (hard("job", 1 << 20), &Barrier::new(2));
+    let recall = || {
+        let now = usage();
+        let room = now.budget.unwrap() - now.live;
+        let mut list = Vec::<u8>::new();
+        assert!(fallible(|| list.try_reserve_exact(room + 1)).is_err());
+        assert!(fallible(|| list.try_reserve_exact(room)).is_ok());
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut kept = job.run(|| vec![1_u8; 100]);
+            drop(block(1000)); // It has leased ahead in the root.
+            all_here.wait();
+            all_here.wait();
+            kept.reserve_exact(200);
+            all_here.wait();
+            all_here.wait();
+        });
+        all_here.wait();
+        recall();
+        all_here.wait();
+        all_here.wait();
+        assert_eq!(live(&job), 300);
+        recall();
+        all_here.wait();
+    });
+    assert_eq!(live(&job), 0);
+}
+
+/// By a thread that has an account with the cluster, and by one that can have none.
+fn grows_beyond() {
+    struct Late(Cluster, Vec<u8>);
+    impl Late {
+        fn grow(&mut self) {
+            for size in [0, 15, 16, 100].map(|less| isize::MAX as usize - less) {
+                assert!(fallible(|| self.1.try_reserve_exact(size - 100)).is_err(), "{size}");
+            }
+            assert_eq!((self.1.capacity(), live(&self.0)), (100, 100));
+        }
+    }
+    impl Drop for Late {
+        fn drop(&mut self) {
+            self.grow();
+        }
+    }
+    thread_local! {
+        static LATE: std::cell::RefCell<Option<Late>> = const { std::cell::RefCell::new(None) };
+    }
+    let job = Cluster::builder("job").build().unwrap();
+    let mut late = Late(job.clone(), job.run(|| vec![1_u8; 100]));
+    late.grow();
+    job.run(|| late.grow());
+    thread::spawn(move || LATE.with_borrow_mut(|kept| *kept = Some(late))).join().unwrap();
+    assert_eq!(live(&job), 0);
+}
+
+fn innermost() {
+    let outer = hard("outer", 95_000);
+    let inner = Cluster::builder("inner").parent(&outer).budget(Limit::bytes(100_000));
+    let inner = inner.build().unwrap();
+    let kept = inner.charge_external(90_000).unwrap();
+    let over = inner.charge_external(96_000).unwrap_err();
+    assert_eq!((over.cluster(), over.live(), over.budget()), ("inner", 90_000, 100_000));
+    drop(kept);
+    assert_eq!(inner.charge_external(96_000).unwrap_err().cluster(), "outer");
 }
 
 /// Two threads set a budget at once, again and again.

@@ -39,6 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         env: BUDGET,
         ..plain("a_handler_at_any_instruction_charges", || at_each_instruction(charges))
     },
+    Scenario { env: BUDGET, ..plain("a_handler_at_any_instruction_of_a_threads_end", thread_ends) },
 ];
 
 /// Hands out addresses, and no memory: few inner allocators may be entered by a handler.
@@ -242,19 +243,12 @@ fn step_by_step(on: bool) {
     }
 }
 
-fn at_each_instruction(handler: fn()) {
+/// Has this come after each instruction that is made step by step.
+fn listen(handler: fn()) {
     if std::env::var_os("SUITE_EVERY_STEP").is_some() {
         STRIDE.store(1, Relaxed);
     }
     STEPS.store(std::process::id() as usize % 7, Relaxed);
-    // What is made once, is made.
-    for _ in 0..2 {
-        work();
-        handler();
-    }
-    frees_all();
-    let lives = || (usage().live, clusters().each_ref().map(|cluster| cluster.usage().live));
-    let before = lives();
     HANDLER.get_or_init(|| handler);
     // SAFETY: a handler of the right type.
     unsafe {
@@ -263,10 +257,75 @@ fn at_each_instruction(handler: fn()) {
         action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
         assert_eq!(libc::sigaction(libc::SIGTRAP, &action, std::ptr::null_mut()), 0);
     }
+}
+
+fn at_each_instruction(handler: fn()) {
+    // What is made once, is made.
+    for _ in 0..2 {
+        work();
+        handler();
+    }
+    frees_all();
+    let lives = || (usage().live, clusters().each_ref().map(|cluster| cluster.usage().live));
+    let before = lives();
+    listen(handler);
     step_by_step(true);
     work();
     step_by_step(false);
     frees_all();
     assert_eq!(lives(), before, "an interrupted call has lost bytes");
+    assert!(STEPS.load(Relaxed) > 1000, "{} steps", STEPS.load(Relaxed));
+}
+
+/// The cluster that a thread has an account with, while it ends.
+static ENDED_WITH: AtomicPtr<Cluster> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Allocates in that cluster, and frees elsewhere what it has.
+fn uses_cluster() {
+    // SAFETY: null, or a cluster that is there as long as the thread is.
+    if let Some(cluster) = unsafe { ENDED_WITH.load(Relaxed).as_ref() } {
+        let kept = cluster.run(|| [Block::new(100), Block::new(20_000)]);
+        kept.into_iter().flatten().for_each(Block::free);
+    }
+}
+
+/// Destructors of keys run in the order of the keys, and the crate's is older.
+unsafe extern "C" fn last_destructor(_: *mut c_void) {
+    step_by_step(false);
+}
+
+extern "C" fn ends(key: *mut c_void) -> *mut c_void {
+    uses_cluster();
+    // SAFETY: the key was created; the value is not null.
+    unsafe { libc::pthread_setspecific(key.addr() as libc::pthread_key_t, key) };
+    step_by_step(true);
+    std::ptr::null_mut()
+}
+
+fn thread_ends() {
+    let mut key = 0;
+    // SAFETY: writable, and a destructor of the right type.
+    assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(last_destructor)) }, 0);
+    let before = usage().live;
+    listen(uses_cluster);
+    for _ in 0..4 {
+        let mut cluster = Cluster::builder("ends").budget(Limit::mib(1)).build().unwrap();
+        ENDED_WITH.store(&raw mut cluster, Relaxed);
+        // SAFETY: attributes and handle are initialised before they are used; the thread is joined.
+        unsafe {
+            let mut attributes = std::mem::zeroed();
+            libc::pthread_attr_init(&mut attributes);
+            // Too large for the C library's cache of stacks: what is there of the thread is unmapped.
+            libc::pthread_attr_setstacksize(&mut attributes, 64 << 20);
+            let (mut thread, key) = (0, std::ptr::without_provenance_mut(key as usize));
+            assert_eq!(libc::pthread_create(&mut thread, &attributes, ends, key), 0);
+            assert_eq!(libc::pthread_join(thread, std::ptr::null_mut()), 0);
+        }
+        ENDED_WITH.store(std::ptr::null_mut(), Relaxed);
+        assert_eq!(cluster.usage().live, 0);
+    }
+    // Whatever they had is found.
+    (0..100).for_each(|_| drop(Cluster::builder("other").build().unwrap()));
+    assert_eq!(usage().live, before);
     assert!(STEPS.load(Relaxed) > 1000, "{} steps", STEPS.load(Relaxed));
 }
