@@ -89,6 +89,7 @@ impl Thread {
 
 struct World {
     threads: Vec<Thread>,
+    #[allow(clippy::vec_box, reason = "slots and children know where an account is")]
     accounts: Vec<Box<Account>>,
     ledger: Ledger<Rest>,
     known: [Known; ACCOUNTS],

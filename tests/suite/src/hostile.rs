@@ -400,7 +400,7 @@ fn found_long_ago() {
 /// A thread whose credit was taken lets a cluster's block grow, and sleeps: the next recall must not
 /// wait for it, nor count those bytes as free.
 fn grows_after_recall() {
-    let (job, all_here) = (hard("job", 1 << 20), &Barrier::new(2));
+    let (job, all_here) = (cluster("job", 1 << 20), &Barrier::new(2));
     let recall = || {
         let now = usage();
         let room = now.budget.unwrap() - now.live;
@@ -457,7 +457,7 @@ fn grows_beyond() {
 }
 
 fn innermost() {
-    let outer = hard("outer", 95_000);
+    let outer = cluster("outer", 95_000);
     let inner = Cluster::builder("inner").parent(&outer).budget(Limit::bytes(100_000));
     let inner = inner.build().unwrap();
     let kept = inner.charge_external(90_000).unwrap();
