@@ -279,8 +279,6 @@ pub(super) fn arrive(record: &'static Record) {
     owners::arrive(record);
     record.slot.settle_centrally();
     record.tid.store(process::tid(), Relaxed); // ORDER: Relaxed. The thread's own word.
-    // Without a destructor the thread could not give back a lease, nor an alternate stack, nor an
-    // account with a cluster.
     let is_armed = THREAD_END.arm(core::ptr::from_ref(record).cast());
     if is_armed {
         stack::arm_thread(record);

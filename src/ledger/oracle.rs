@@ -4,7 +4,8 @@
 //!
 //! One thread plays all owners, one operation after the other. Nothing is in flight then, so the
 //! ledger must be exact: a request is granted if and only if it fits, and the figures are the
-//! oracle's. If the fourth bit is set, `tree` plays the rest. The body of a fuzz target, and of a unit test with random operations.
+//! oracle's. If the fourth bit is set, `tree` plays the rest. The body of a fuzz target, and of a
+//! unit test with random operations.
 
 mod tree;
 

@@ -37,8 +37,8 @@ impl<M: Machine> Ledger<M> {
             if account.room() >= need {
                 break Ok(());
             }
-            // What is taken back may bring an account well below a soft budget that was crossed: then
-            // this request crosses it anew.
+            // What is taken back may bring an account well below a soft budget that was crossed:
+            // then this request crosses it anew.
             let Err(refusal) = self.recall(me, account, need, own) else { continue };
             if !refusal.account().is_some_and(Account::try_crossing) {
                 break Err(refusal);

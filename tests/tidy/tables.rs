@@ -61,6 +61,7 @@ pub(crate) const DOORS: &[Door] = &[
     Door {
         words: &["asm!", "global_asm!", "naked_asm!"],
         keepers: &[
+            "src/sync.rs",
             "src/sys/raw.rs",
             "src/sys/clone.rs",
             "src/sys/registers.rs",

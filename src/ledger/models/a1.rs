@@ -133,8 +133,8 @@ fn handler_short_of_its_lease() {
     nested_handler(3, 9, 2);
 }
 
-/// A signal handler frees, and folds, in the middle of a charge that is not published: whoever holds
-/// the lock does not wait for it, which waits for the lock.
+/// A signal handler frees, and folds, in the middle of a charge that is not published: whoever
+/// holds the lock does not wait for it, which waits for the lock.
 #[test]
 fn handler_that_folds() {
     model(|| {

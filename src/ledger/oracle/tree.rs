@@ -89,8 +89,7 @@ impl Thread {
 
 struct World {
     threads: Vec<Thread>,
-    #[allow(clippy::vec_box, reason = "slots and children know where an account is")]
-    accounts: Vec<Box<Account>>,
+    accounts: Vec<Account>,
     ledger: Ledger<Rest>,
     known: [Known; ACCOUNTS],
     /// Whose each is, and how large.
@@ -134,7 +133,7 @@ impl World {
         known[ROOT] = Known { budget, budget_most: budget, ..none };
         Self {
             threads: (0..THREADS).map(|_| Thread::new()).collect(),
-            accounts: (0..ACCOUNTS).map(|_| Box::new(Account::root())).collect(),
+            accounts: (0..ACCOUNTS).map(|_| Account::root()).collect(),
             ledger,
             known,
             blocks: Vec::new(),
@@ -220,7 +219,7 @@ impl World {
         let (slot, is_seated) = &mut self.threads[t].seats[c];
         if !*is_seated {
             *is_seated = true;
-            // SAFETY: the account is boxed and outlives the slots' use; the slot is not linked.
+            // SAFETY: the account is not moved, and outlives the slots' use; the slot is not linked.
             unsafe { slot.renew(&self.accounts[c]) };
             self.ledger.begin(slot);
         }
@@ -309,7 +308,7 @@ impl World {
             return;
         }
         let budget = [UNLIMITED, 1000, 20_000, 60_000, 3 << 20][scale / ACCOUNTS % 5];
-        // SAFETY: both are boxed, and outlive the ledger's use; this one is new, or was closed.
+        // SAFETY: neither is moved, and both outlive the ledger's use; this one is new, or was closed.
         unsafe { self.ledger.open(&self.accounts[c], self.account(parent)) };
         assert!(self.ledger.set_budget(&self.accounts[c], budget, || ()).is_ok());
         self.known[c] = Known {
@@ -347,7 +346,7 @@ impl World {
             return;
         }
         let may = self.live(c) == 0 && !self.known.iter().any(|known| known.parent == Some(c));
-        let account = &*self.accounts[c];
+        let account = &self.accounts[c];
         assert!(self.ledger.freeze_all(core::iter::once(account)));
         assert_eq!(self.ledger.close(account, |_| ()), may, "{} live", self.live(c));
         if may {

@@ -397,8 +397,8 @@ fn found_long_ago() {
     });
 }
 
-/// A thread whose credit was taken lets a cluster's block grow, and sleeps: the next recall must not
-/// wait for it, nor count those bytes as free.
+/// A thread whose credit was taken lets a cluster's block grow, and sleeps: the next recall must
+/// not wait for it, nor count those bytes as free.
 fn grows_after_recall() {
     let (job, all_here) = (cluster("job", 1 << 20), &Barrier::new(2));
     let recall = || {

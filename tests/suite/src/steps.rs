@@ -1,10 +1,10 @@
 //! A signal handler between any two instructions.
 //!
 //! The processor's trap flag raises SIGTRAP after each instruction of a thread. So a handler that
-//! allocates, frees, enters clusters and moves their blocks comes on top of the allocator at each of
-//! its instructions, and not at those that a timer happens to hit: all but those under the ledger's
-//! lock, which are told by the signals that are blocked there. `SUITE_EVERY_STEP` has it come at each
-//! of them; else at every seventh, beginning with another one each time.
+//! allocates, frees, enters clusters and moves their blocks comes on top of the allocator at each
+//! of its instructions, and not at those that a timer happens to hit: all but those under the
+//! ledger's lock, which are told by the signals that are blocked there. `SUITE_EVERY_STEP` has it
+//! come at each of them; else at every seventh, beginning with another one each time.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::arch::asm;
@@ -315,7 +315,7 @@ fn thread_ends() {
         unsafe {
             let mut attributes = std::mem::zeroed();
             libc::pthread_attr_init(&mut attributes);
-            // Too large for the C library's cache of stacks: what is there of the thread is unmapped.
+            // Too large for the C library's cache of stacks: it is unmapped.
             libc::pthread_attr_setstacksize(&mut attributes, 64 << 20);
             let (mut thread, key) = (0, std::ptr::without_provenance_mut(key as usize));
             assert_eq!(libc::pthread_create(&mut thread, &attributes, ends, key), 0);
