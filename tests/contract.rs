@@ -4,10 +4,10 @@
 
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::thread;
 
 use failfast_alloc::{Cause, FailFast, OptionsTable, fail_fast};
+use failfast_alloc_rows::child::{self, HANGS_AFTER};
 
 #[global_allocator]
 static ALLOC: FailFast = FailFast::system();
@@ -24,14 +24,12 @@ struct End {
 impl End {
     /// Of the test `name`, run once more with these variables.
     fn of(name: &str, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([name, "--exact", "--nocapture"]).env("RUST_BACKTRACE", "0");
-        let output = command.envs(variables.iter().copied()).output().unwrap();
-        let (code, signal) = (output.status.code(), output.status.signal());
-        let said = String::from_utf8(output.stderr).unwrap();
+        let mut command = child::one_test(name);
+        let ended = child::run(command.envs(variables.iter().copied()), HANGS_AFTER).unwrap();
+        let (code, signal) = (ended.status.code(), ended.status.signal());
         Self {
             status: code.or(signal.map(|signal| signal + 128)).unwrap(),
-            lines: said.lines().map(str::to_string).collect(),
+            lines: ended.err.lines().map(str::to_string).collect(),
         }
     }
 }

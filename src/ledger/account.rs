@@ -8,7 +8,8 @@
 
 use core::ptr;
 
-use super::slot::{List, Slot};
+use super::list::List;
+use super::slot::Slot;
 use crate::sync::Guarded;
 
 /// What `crossed` is while a request is looked at that crosses the soft budget if it is granted.

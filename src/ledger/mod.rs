@@ -45,6 +45,7 @@ mod account;
 #[cfg_attr(loom, allow(dead_code, reason = "models have fixed clusters"))]
 mod clusters;
 mod cold;
+mod list;
 mod machine;
 #[cfg(all(loom, test))]
 mod models;

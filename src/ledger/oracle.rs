@@ -9,6 +9,8 @@
 
 mod tree;
 
+use core::cell::Cell;
+
 use super::cold::{Ledger, Refusal};
 use super::machine::Machine;
 use super::slot::{Hot, Slot, bump};
@@ -19,8 +21,12 @@ const SLOTS: usize = 5;
 /// A stack pointer above every limit but the frozen one.
 const STACK: usize = 1 << 40;
 
-/// Nobody else runs: locks are free, and fences have nothing to do.
-struct Rest;
+/// Nobody else runs: locks are free, and fences have nothing to do. Whoever waits for a crossing is
+/// told.
+#[derive(Default)]
+struct Rest {
+    crossings: Cell<usize>,
+}
 
 impl Machine for Rest {
     fn locked<R>(&self, f: impl FnOnce() -> R) -> R {
@@ -45,6 +51,9 @@ impl Machine for Rest {
     fn wait_for_owner(&self, _: u32) -> bool {
         unreachable!("an owner at rest was waited for");
     }
+    fn crossed(&self) {
+        self.crossings.set(self.crossings.get() + 1);
+    }
 }
 
 /// Plays the operations that `data` spells, and compares after each.
@@ -61,7 +70,7 @@ pub fn play(data: &[u8]) {
         return tree::play(next);
     }
     let budget = [100, 4096, 70_000, 5 << 20][size % 4];
-    let ledger = Ledger::new(Rest);
+    let ledger = Ledger::new(Rest::default());
     if size & 4 != 0 {
         ledger.set_fenced();
     }

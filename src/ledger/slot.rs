@@ -108,8 +108,8 @@ pub(crate) struct Slot {
     state: Guarded,
     /// The account charged; 0 stands for the root's.
     account: Guarded,
-    next: Guarded,
-    prev: Guarded,
+    pub(super) next: Guarded,
+    pub(super) prev: Guarded,
 }
 
 /// `const`, except in a model: loom's atomics are made at run time.
@@ -400,63 +400,4 @@ pub(super) fn bump(word: &AtomicIsize, delta: isize) -> isize {
     // read it.
     let order = if mutant(Mutant::RelaxedWords) { Relaxed } else { Release };
     word.fetch_add(delta, order).wrapping_add(delta)
-}
-
-/// A doubly linked list through the slots, in a word of the ledger's. Lock.
-pub(super) struct List {
-    head: Guarded,
-}
-
-impl List {
-    pub(super) const fn new() -> Self {
-        Self { head: Guarded::new(0) }
-    }
-
-    /// Links `slot`, which is not linked.
-    ///
-    /// # Safety
-    ///
-    /// The slot stays where it is, and alive, until it is unlinked.
-    pub(super) unsafe fn link(&self, slot: &Slot) {
-        let head = self.head.get();
-        slot.next.set(head);
-        slot.prev.set(0);
-        if let Some(old) = slot_at(head) {
-            old.prev.set(address(slot));
-        }
-        self.head.set(address(slot));
-    }
-
-    /// Unlinks `slot`, which is linked.
-    pub(super) fn unlink(&self, slot: &Slot) {
-        let (next, prev) = (slot.next.get(), slot.prev.get());
-        match slot_at(prev) {
-            Some(before) => before.next.set(next),
-            None => self.head.set(next),
-        }
-        if let Some(after) = slot_at(next) {
-            after.prev.set(prev);
-        }
-    }
-
-    /// The linked slots. The one that was yielded last may be unlinked meanwhile.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
-        let mut at = self.head.get();
-        core::iter::from_fn(move || {
-            let slot = slot_at(at)?;
-            at = slot.next.get();
-            Some(slot)
-        })
-    }
-}
-
-fn address(slot: &Slot) -> isize {
-    ptr::from_ref(slot).expose_provenance() as isize
-}
-
-/// The slot at a link.
-fn slot_at<'a>(link: isize) -> Option<&'a Slot> {
-    // SAFETY: null, or a linked slot, which is alive as `List::link` demands; only shared
-    // references to slots are ever made.
-    unsafe { ptr::with_exposed_provenance::<Slot>(link as usize).as_ref() }
 }

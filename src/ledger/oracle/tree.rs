@@ -6,15 +6,12 @@
 //! end while blocks of theirs are live; blocks grow, shrink and are freed by whoever it is. After
 //! each step every account's figures are the oracle's.
 
-use core::cell::Cell;
 use core::ptr;
 
 use super::super::account::{Account, UNLIMITED};
 use super::super::cold::{Ledger, Refusal};
-use super::super::machine::Machine;
-use super::super::slot::{Hot, Slot, bump};
-use super::{STACK, amount};
-use crate::sync::AtomicIsize;
+use super::super::slot::{Hot, Slot};
+use super::{Rest, STACK, amount};
 
 /// How many threads there are.
 const THREADS: usize = 3;
@@ -22,39 +19,6 @@ const THREADS: usize = 3;
 const ACCOUNTS: usize = 10;
 /// The root's account.
 const ROOT: usize = 0;
-
-/// Nobody else runs; whoever waits for a crossing is told.
-struct Rest {
-    crossings: Cell<usize>,
-}
-
-impl Machine for Rest {
-    fn locked<R>(&self, f: impl FnOnce() -> R) -> R {
-        f()
-    }
-    fn try_locked<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        Some(f())
-    }
-    fn light(&self) {}
-    fn add(&self, word: &AtomicIsize, delta: isize) {
-        bump(word, delta);
-    }
-    fn heavy(&self) -> bool {
-        true
-    }
-    fn handshake(&self) -> bool {
-        true
-    }
-    fn is_waiting(&self, _: &Slot) -> bool {
-        unreachable!("an owner at rest was waited for");
-    }
-    fn wait_for_owner(&self, _: u32) -> bool {
-        unreachable!("an owner at rest was waited for");
-    }
-    fn crossed(&self) {
-        self.crossings.set(self.crossings.get() + 1);
-    }
-}
 
 /// What the oracle knows of an account.
 #[derive(Clone, Copy)]
@@ -115,7 +79,7 @@ pub(super) fn play(mut next: impl FnMut() -> Option<usize>) {
 
 impl World {
     fn new(budget: isize, fenced: bool) -> Self {
-        let ledger = Ledger::new(Rest { crossings: Cell::new(0) });
+        let ledger = Ledger::new(Rest::default());
         if fenced {
             ledger.set_fenced();
         }

@@ -83,8 +83,16 @@ pub fn run(command: &mut Command, hangs_after: Duration) -> Result<Ended, String
     Ok(Ended { pid: child.id(), status, out: text(out)?, err: text(err)? })
 }
 
-/// Under the standard harness: runs `body` in a child that runs only the test `name`, with its
-/// modules, of this program.
+/// Under the standard harness: this program again, as the child that runs only the test `name`, with
+/// its modules. What it writes to standard error is read.
+#[must_use]
+pub fn one_test(name: &str) -> Command {
+    let mut command = command(name);
+    command.args(["--exact", name, "--nocapture"]).stderr(Stdio::piped());
+    command
+}
+
+/// Under the standard harness: runs `body` in the child of [`one_test`].
 ///
 /// # Panics
 ///
@@ -95,9 +103,7 @@ pub fn in_child(name: &str, body: fn()) -> Ended {
         body();
         std::process::exit(0);
     }
-    let mut command = command(name);
-    command.args(["--exact", name, "--nocapture"]).stderr(Stdio::piped());
-    run(&mut command, HANGS_AFTER).unwrap_or_else(|error| panic!("{error}"))
+    run(&mut one_test(name), HANGS_AFTER).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Waits for a child's end.
