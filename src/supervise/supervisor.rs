@@ -101,7 +101,8 @@ impl Remote {
         Ok(Self(Arc::new(Asked { stop, signals, waker: Waker::new()? })))
     }
 
-    /// Has all children end: SIGTERM, and SIGKILL after [`Policy::grace`]. None is started again.
+    /// Has all children end: SIGTERM, and SIGKILL after [`Policy::grace`]. None is started again, nor
+    /// for the first time if it does not run yet. The next [`run`](Supervisor::run) is another.
     pub fn stop(&self) {
         // ORDER: Release, with the Acquire of `Supervisor::run`.
         self.0.stop.store(true, Release);
@@ -151,8 +152,11 @@ impl Supervisor {
         let begin = Instant::now();
         let mut plan = Plan::new(self.children.len(), self.policy);
         let mut events = vec![Event::Tick];
-        let mut is_stopping = false;
         loop {
+            // ORDER: Acquire, with the Release of `Remote::stop`.
+            if self.remote.0.stop.swap(false, Acquire) {
+                events.insert(0, Event::Stop);
+            }
             for event in std::mem::take(&mut events) {
                 let actions = plan.handle(event, begin.elapsed());
                 self.act(&actions, &mut events, &mut tell);
@@ -165,11 +169,6 @@ impl Supervisor {
             }
             let timeout = plan.wake().map(|at| at.saturating_sub(begin.elapsed()));
             self.wait(timeout, &mut events, &mut tell)?;
-            // ORDER: Acquire, with the Release of `Remote::stop`.
-            if !is_stopping && self.remote.0.stop.load(Acquire) {
-                is_stopping = true;
-                events.push(Event::Stop);
-            }
             events.push(Event::Tick);
         }
     }

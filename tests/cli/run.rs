@@ -444,31 +444,23 @@ fn it_does_not_stop_where_nobody_continues_it() {
 /// As the first process of a container it gets what the program has left behind.
 fn it_reaps_what_the_program_has_left() {
     use std::os::unix::process::CommandExt as _;
-    // The inner shell is gone when its child says that it has begun.
-    let script = "sh -c '(read x; exit 3) <&3 & echo left $!' 3<&0; echo ready; \
-                  exec sleep 1000";
+    let script = "echo ready $PPID; sh -c '(read x; exit 3) <&3 & echo $!' 3<&0; exec sleep 1000";
     let mut command = run_script(&[], script);
     command.stdin(Stdio::piped());
     let subreaper = || nix::sys::prctl::set_child_subreaper(true).map_err(Into::into);
     // SAFETY: a system call.
     unsafe { command.pre_exec(subreaper) };
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    let left = Pid::from_raw(line.trim().rsplit_once(' ').unwrap().1.parse().unwrap());
-    line.clear();
-    lines.read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
-    child.stdin.take().unwrap().write_all(b"end\n").unwrap();
+    let mut program = Telling::start(command);
+    let left = Pid::from_raw(program.next().parse().unwrap());
+    program.supervisor.stdin.take().unwrap().write_all(b"end\n").unwrap();
     // A zombie can be sent signals.
     let begin = std::time::Instant::now();
     while kill(left, None).is_ok() {
         assert!(begin.elapsed().as_secs() < 60, "it is a zombie");
         std::thread::yield_now();
     }
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
-    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    program.send(Signal::SIGTERM);
+    assert_eq!(program.supervisor.wait().unwrap().signal(), Some(15));
 }
 
 fn masks_and_what_is_ignored() {

@@ -2,12 +2,13 @@
 
 use crate::Row;
 use crate::tools::{Folder, example, failfast, failfast_with, run};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 pub(crate) const ROWS: &[Row] = &[
     ("surface::help_has_examples", help_has_examples),
     ("surface::the_version", the_version),
     ("surface::wrong_usage", wrong_usage),
+    ("surface::nowhere_to_write_to", nowhere_to_write_to),
     ("surface::completions_complete", completions_complete),
     ("surface::the_manual_is_formatted", the_manual_is_formatted),
     ("surface::colours_come_and_go", colours_come_and_go),
@@ -44,6 +45,31 @@ fn wrong_usage() {
         let done = failfast_with(args);
         assert_eq!((done.status, done.out.as_str()), (64, ""), "{args:?}");
         assert!(!done.err.is_empty(), "{args:?}");
+    }
+}
+
+/// What cannot be said is an error; what nobody wants to hear any more is none.
+fn nowhere_to_write_to() {
+    let folder = Folder::new();
+    let file = folder.file("report.json", example());
+    let file = file.to_str().unwrap();
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["limits"],
+        &["limits", "--json"],
+        &["explain", file],
+        &["explain", "--json", file],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = failfast().args(args).stdout(full).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(74), "{args:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = failfast().args(args).stdout(writer).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{args:?}");
     }
 }
 

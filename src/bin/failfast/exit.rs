@@ -35,9 +35,12 @@ pub(crate) fn say(line: impl Display) {
 
 /// Prints what clap has to say: help, a version, or what was wrong.
 pub(crate) fn of_usage(error: &clap::Error) -> ExitCode {
-    // To a closed pipe there is nothing to say.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+    match (error.print(), error.use_stderr()) {
+        // A closed standard error takes none; the exit status still tells.
+        (_, true) => ExitCode::from(USAGE),
+        (Ok(()), false) => ExitCode::SUCCESS,
+        (Err(error), false) => of_output(&error),
+    }
 }
 
 /// Whoever stopped reading (`failfast explain … | head`) has what he wanted.

@@ -88,6 +88,16 @@ fn it_stops() {
     assert_eq!(ends, ["polite signal", "deaf is killed", "deaf signal"]);
 }
 
+/// Told to stop before it runs it starts nobody; and after that it runs again.
+#[test]
+fn a_stop_is_for_one_run() {
+    let mut supervisor = Supervisor::new(policy(Restart::Never)).unwrap();
+    supervisor.child("one", dies("exit:0"));
+    supervisor.remote().stop();
+    assert_eq!(run(&mut supervisor), (Finish::Stopped, vec![]));
+    assert_eq!(run(&mut supervisor), (Finish::Over, vec!["one starts".into(), "one exit".into()]));
+}
+
 #[test]
 fn all_go_together() {
     let policy = Policy { strategy: Strategy::OneForAll, ..policy(Restart::OnEnvironmental) };

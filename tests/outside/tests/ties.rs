@@ -146,6 +146,14 @@ fn too_few_descriptors() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A program that was started in a namespace which cannot be left again.
+#[test]
+fn no_way_back_from_a_namespace() {
+    let output = std::process::Command::new(SUPERVISES).args([PLAIN, "trapped"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
 /// As many arguments as the kernel takes, of a script that does not say which shell it is for: the
 /// C library copies the list onto the stack of the thread that forks.
 #[test]

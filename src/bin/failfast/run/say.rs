@@ -5,7 +5,7 @@
 
 use super::restart::Next;
 use crate::exit::say;
-use crate::text::{Escaped, Shown};
+use crate::text::{Escaped, Shown, count};
 use failfast_alloc::supervise::{Class, Death, Reason, Verdict};
 use serde_json::{Value, json};
 use std::io::{self, Write as _};
@@ -30,8 +30,9 @@ impl Teller {
             Next::End => {}
             Next::NotFor(class) => say(format_args!("run: not started again: {}", why_not(*class))),
             Next::GaveUp(of) => say(format_args!(
-                "run: gave up: started again {} times in {:?}, and it did not help",
-                of.most, of.within
+                "run: gave up: started again {} in {:?}, and it did not help",
+                count(of.most.into(), "time"),
+                of.within
             )),
             Next::After { pause, time, of } => say(format_args!(
                 "run: starting again in {pause:?} (time {time}; {} in {:?} are allowed)",

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use failfast_alloc::{Cluster, FailFast, Limit, fail_fast, set_abort_hook};
+use failfast_alloc_outside::refuse;
 
 #[global_allocator]
 static ALLOC: FailFast = FailFast::system();
@@ -108,31 +109,10 @@ fn with_hook(how: &str) {
     over_budget()
 }
 
-/// From now on the kernel refuses `ptrace(2)`, by which any thread could be stopped.
-fn refuse_tracing() {
-    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    let (equal, answer) =
-        (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::BPF_RET | libc::BPF_K);
-    let step =
-        |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut filter = [
-        step(load, 0, 0, 0),
-        step(equal, libc::SYS_ptrace as u32, 0, 1),
-        step(answer, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0, 0),
-        step(answer, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
-    let filter = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
-    // SAFETY: numbers.
-    let promised = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    // SAFETY: a filter of as many steps as it says.
-    let set =
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-    assert_eq!((promised, set), (0, 0));
-}
-
 /// Has a thread that nobody can stop.
 fn unproven() {
-    refuse_tracing();
+    // By it any thread could be stopped.
+    refuse(libc::SYS_ptrace);
     let (ready, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let all = !0_u64;

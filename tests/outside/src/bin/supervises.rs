@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use failfast_alloc::supervise::{Class, Command, Reason};
+use failfast_alloc_outside::refuse;
 
 fn main() {
     let mut words = std::env::args_os().skip(1);
@@ -12,6 +13,7 @@ fn main() {
     match words.next().as_ref().and_then(|word| word.to_str()) {
         Some("closed") => closed(&program),
         Some("starved") => starved(&program),
+        Some("trapped") => trapped(&program),
         _ => waits(&program),
     }
 }
@@ -75,4 +77,36 @@ fn starved(program: &std::ffi::OsStr) {
         assert_eq!(now, open, "descriptors are left behind");
     }
     assert!(failed > 0 && started > 0, "{failed} {started}");
+}
+
+/// The thread that starts programs cannot leave the namespace that it has made: that is an error,
+/// and the program, which runs by then, is not left behind.
+fn trapped(program: &std::ffi::OsStr) {
+    let mut command = Command::new(program);
+    command.arg("sleep").pid_namespace(true);
+    if !may_make_namespaces() {
+        return println!("SKIPPED: this user makes no namespaces");
+    }
+    // The thread that starts programs is made after it, and has it too.
+    refuse(libc::SYS_setns);
+    let error = command.spawn().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied, "{error}");
+    // SAFETY: numbers.
+    let left = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+    assert_eq!(left, -1, "a child is left behind");
+}
+
+fn may_make_namespaces() -> bool {
+    // SAFETY: there is one thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: flags.
+        let result = unsafe { libc::unshare(libc::CLONE_NEWPID) };
+        // SAFETY: a number.
+        unsafe { libc::_exit(i32::from(result != 0)) };
+    }
+    let mut status = -1;
+    // SAFETY: the result is writable.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    status == 0
 }
