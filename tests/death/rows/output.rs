@@ -37,7 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
             assert_eq!(text, "");
         }),
         row("a_report_without_a_free_descriptor", || {
-            set_watching_hook();
+            others::set_watching_hook();
             others::start_spinning(3);
             // SAFETY: numbers only.
             while unsafe { libc::dup(1) } >= 0 {}
