@@ -206,6 +206,11 @@ pub(crate) fn block(mask: u64) {
     change_mask(libc::SIG_BLOCK, mask);
 }
 
+/// Lets the signals of `mask` through in this thread.
+pub(crate) fn open(mask: u64) {
+    change_mask(libc::SIG_UNBLOCK, mask);
+}
+
 /// Lets `signal` through in this thread.
 pub(crate) fn unblock(signal: i32) {
     change_mask(libc::SIG_UNBLOCK, bit(signal));

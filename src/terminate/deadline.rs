@@ -205,7 +205,7 @@ pub(super) unsafe fn leave_small_stack(entry: switch::Entry) -> ! {
 pub(super) fn stop_elected(elected: u32) {
     stop::send(elected as i32, stop::STOP);
     // By the clock: on a busy machine each pause may take many times as long.
-    let until = clock::now() + nanoseconds(GRACE) / 5;
+    let until = clock::now() + nanoseconds(GRACE) / 2;
     while !page().halted.has_stopped(elected) && clock::now() < until {
         clock::pause(500_000);
     }

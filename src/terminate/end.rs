@@ -7,7 +7,7 @@ use core::ffi::{c_int, c_void};
 use crate::record::EndedBy;
 use crate::report::{Failure, HookOutcome};
 use crate::sys::fault::Fault;
-use crate::sys::signal::{self, OWN_FAULTS, Saved};
+use crate::sys::signal::{self, OWN_FAULTS, OWN_FAULTS_MASK, SIGABRT, Saved};
 use crate::sys::{exit, process, stop};
 
 use super::inject::{self, Phase};
@@ -163,6 +163,8 @@ pub(crate) fn intercept(fault: &Fault) -> bool {
         return false;
     }
     if page.is_elected() {
+        // The handler that we are in may have them blocked, and one that is blocked ends us at once.
+        signal::open(OWN_FAULTS_MASK & !signal::bit(SIGABRT));
         nested(failure_of(fault));
     }
     // Somebody who sends SIGABRT to a process that is dying wants it to be dead.
