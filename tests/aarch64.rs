@@ -1,5 +1,5 @@
-//! The assembly for aarch64 is accepted by an assembler. Where the tests run is x86-64 only, so
-//! that this is all that can be said of it: it is not run.
+//! The assembly for aarch64 is accepted by an assembler, all of it, also where there is no compiler
+//! for aarch64. (`tests/links` runs a program under an emulator, where there is one.)
 
 use std::collections::BTreeMap;
 use std::io::{Write, stderr};

@@ -3,9 +3,9 @@
 //! Layer 6.  Plane: data.
 //!
 //! A thread that never calls the allocator would never be armed: without an alternate stack its
-//! overflow is a SIGSEGV that no handler can be told of. So the program has a `pthread_create` and a
-//! `thrd_create` of ours (`door`), under which each thread begins at our door, is armed, and goes on
-//! to where it was meant to begin by a jump: no frame of ours is on its stack, so that
+//! overflow is a SIGSEGV that no handler can be told of. So the program has a `pthread_create` and
+//! a `thrd_create` of ours (`door`), under which each thread begins at our door, is armed, and goes
+//! on to where it was meant to begin by a jump: no frame of ours is on its stack, so that
 //! `pthread_exit` and cancellation unwind through nothing but the program's own.
 //!
 //! Ours are weak. Where another library has one too, that one holds, and threads of C are armed at
@@ -83,16 +83,9 @@ unsafe extern "C" fn create_of_c11(
     start: Start,
     argument: *mut c_void,
 ) -> c_int {
-    // threads.h, of both C libraries.
-    const THRD_ERROR: c_int = 2;
-    const THRD_NOMEM: c_int = 3;
     // SAFETY: the caller's clause: a `thrd_t` is a `pthread_t`.
-    match unsafe { create(thread, core::ptr::null(), start, argument) } {
-        0 => 0,
-        libc::ENOMEM => THRD_NOMEM,
-        libc::EAGAIN if cfg!(target_env = "musl") => THRD_NOMEM,
-        _ => THRD_ERROR,
-    }
+    let error = unsafe { create(thread, core::ptr::null(), start, argument) };
+    interpose::error_of_c11(error)
 }
 
 /// The beginning of a thread, on its own stack.

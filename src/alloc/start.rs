@@ -49,8 +49,8 @@ static AGREED: AtomicU64 = AtomicU64::new(0);
 static DISAGREED: AtomicBool = AtomicBool::new(false);
 static THREAD_END: AtThreadEnd = AtThreadEnd::new();
 
-/// What is written once, before `STATE` says so. There from the beginning: it is 12 KiB, which would
-/// have to be on the stack first.
+/// What is written once, before `STATE` says so. There from the beginning: it is 12 KiB, which
+/// would have to be on the stack first.
 struct Once(UnsafeCell<(Config, Settings)>);
 
 // SAFETY: written by the one thread that took `STATE` from 0, read by others once it is `DONE`.

@@ -18,8 +18,8 @@ use super::judge::death;
 static HANDLED: [(i32, Saved); 2] =
     [(signal::SIGSEGV, Saved::new()), (signal::SIGBUS, Saved::new())];
 
-/// What judging a fault takes of an alternate stack, at most, beside the kernel's own frame. Somebody
-/// else's may have less, and no guard: then what lies below would be written over.
+/// What judging a fault takes of an alternate stack, at most, beside the kernel's own frame.
+/// Somebody else's may have less, and no guard: then what lies below would be written over.
 const ROOM_BYTES: usize = 3072;
 
 const NO_ROOM: &[u8] =

@@ -83,6 +83,19 @@ pub(crate) unsafe fn create(
     unsafe { real(thread, attributes, start, argument) }
 }
 
+/// What `thrd_create` returns where `pthread_create` returns `error`.
+pub(crate) fn error_of_c11(error: c_int) -> c_int {
+    // threads.h, of both C libraries.
+    const THRD_ERROR: c_int = 2;
+    const THRD_NOMEM: c_int = 3;
+    match error {
+        0 => 0,
+        libc::ENOMEM => THRD_NOMEM,
+        libc::EAGAIN if cfg!(target_env = "musl") => THRD_NOMEM,
+        _ => THRD_ERROR,
+    }
+}
+
 /// Runs `f`, during which nobody's `pthread_cancel` ends this thread.
 pub(crate) fn without_cancellation(f: impl FnOnce()) {
     let before = signal::exchange_cancellation(signal::CANCELLATION_OFF);

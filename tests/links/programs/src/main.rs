@@ -3,6 +3,7 @@
 mod deaths;
 
 use std::ffi::{CString, c_int, c_void};
+use std::mem::MaybeUninit;
 
 use failfast_alloc::{FailFast, usage};
 
@@ -55,10 +56,13 @@ fn in_thread_of_c() {
         deaths::overflow();
         std::ptr::null_mut()
     }
-    let (mut thread, nothing) = (0, std::ptr::null_mut());
+    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
+    let (none, nothing) = (std::ptr::null(), std::ptr::null_mut());
     // SAFETY: the function is of the right type and takes nothing; no attributes.
-    let error = unsafe { libc::pthread_create(&mut thread, std::ptr::null(), entry, nothing) };
+    let error = unsafe { libc::pthread_create(thread.as_mut_ptr(), none, entry, nothing) };
     assert_eq!(error, 0);
+    // SAFETY: written, since there was no error.
+    let thread = unsafe { thread.assume_init() };
     // SAFETY: made above, and joined once.
     unsafe { libc::pthread_join(thread, std::ptr::null_mut()) };
 }
@@ -77,9 +81,11 @@ fn in_thrd_of_c() {
         deaths::overflow();
         0
     }
-    let mut thread = 0;
+    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
     // SAFETY: the function is of the right type and takes nothing.
-    assert_eq!(unsafe { thrd_create(&mut thread, entry, std::ptr::null_mut()) }, 0);
+    assert_eq!(unsafe { thrd_create(thread.as_mut_ptr(), entry, std::ptr::null_mut()) }, 0);
+    // SAFETY: written, since there was no error.
+    let thread = unsafe { thread.assume_init() };
     // SAFETY: made above, and joined once.
     unsafe { thrd_join(thread, std::ptr::null_mut()) };
 }

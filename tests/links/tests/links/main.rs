@@ -6,7 +6,7 @@
 
 mod build;
 mod copies;
-mod emulated;
+mod elsewhere;
 mod run;
 mod sanitizers;
 mod ways;
@@ -18,7 +18,7 @@ const WHICH: &str = "LINKS";
 
 fn main() {
     let all = std::env::var(WHICH).is_ok_and(|value| value == "all");
-    let ways = ways::trials(all).into_iter().chain(emulated::trials());
+    let ways = ways::trials(all).into_iter().chain(elsewhere::trials());
     let trials = ways.chain(copies::trials()).chain(sanitizers::trials(all));
     libtest_mimic::run(&Arguments::from_args(), trials.collect::<Vec<Trial>>()).exit();
 }

@@ -13,6 +13,7 @@ const SEGV: End = End::Signal(libc::SIGSEGV);
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = inside();
+    rows.extend(on_stacks_of_others());
     rows.extend(never());
     rows.extend(chained());
     rows
@@ -32,6 +33,31 @@ fn inside() -> Vec<Row> {
             let _ = std::thread::spawn(|| in_handler(libc::SA_ONSTACK, small)).join();
         })
         .check(on_alternate),
+        overflows("blocked_and_found_by_the_probe", || {
+            block_all_raw();
+            overflow_by_allocation();
+        })
+        .check(super::by_probe),
+        // Nobody can be told: the kernel does not deliver what is blocked, and kills.
+        Row::silent("blocked_and_found_by_nobody", SEGV, || {
+            block_all_raw();
+            overflow_by_small_frames();
+        }),
+        // Its owner would have to pass it on, and can run only if it has a stack for it.
+        Row::silent("a_later_handler_without_sa_onstack", SEGV, || {
+            on_signal(libc::SIGSEGV, leave as *const () as usize, 0);
+            overflow_by_small_frames();
+        }),
+        Row::silent("a_later_handler_with_sa_onstack", End::Exit(7), || {
+            on_signal(libc::SIGSEGV, leave as *const () as usize, libc::SA_ONSTACK);
+            overflow_by_small_frames();
+        }),
+    ]
+}
+
+/// Alternate stacks that the program gives its threads in place of ours.
+fn on_stacks_of_others() -> Vec<Row> {
+    vec![
         overflows("user_stack_of_8_kib_after_us", || {
             set_stack(8 << 10);
             overflow_by_small_frames();
@@ -72,25 +98,6 @@ fn inside() -> Vec<Row> {
         .env(EARLY, "leave"),
         Row::silent("user_stack_with_no_room", SEGV, || {
             set_stack(kernel_frame_bytes() + 64);
-            overflow_by_small_frames();
-        }),
-        overflows("blocked_and_found_by_the_probe", || {
-            block_all_raw();
-            overflow_by_allocation();
-        })
-        .check(super::by_probe),
-        // Nobody can be told: the kernel does not deliver what is blocked, and kills.
-        Row::silent("blocked_and_found_by_nobody", SEGV, || {
-            block_all_raw();
-            overflow_by_small_frames();
-        }),
-        // Its owner would have to pass it on, and can run only if it has a stack for it.
-        Row::silent("a_later_handler_without_sa_onstack", SEGV, || {
-            on_signal(libc::SIGSEGV, leave as *const () as usize, 0);
-            overflow_by_small_frames();
-        }),
-        Row::silent("a_later_handler_with_sa_onstack", End::Exit(7), || {
-            on_signal(libc::SIGSEGV, leave as *const () as usize, libc::SA_ONSTACK);
             overflow_by_small_frames();
         }),
     ]

@@ -1,8 +1,9 @@
-//! For aarch64, under an emulator: there the assembly for it runs.
+//! What takes a compiler that is not the toolchain's: for musl, and for aarch64 under an emulator,
+//! where the assembly for it runs.
 //!
-//! It needs a compiler that has the standard library for aarch64 (`.ci/aarch64` fetches one), a
-//! linker, and the emulator. What the emulator lacks: it has a thread of its own, which nobody can
-//! stop, so that no hook runs; and it says itself by which signal the program has ended.
+//! The latter needs a compiler that has the standard library for aarch64 (`.ci/aarch64` fetches
+//! one), a linker, and the emulator. What the emulator lacks: it has a thread of its own, which
+//! nobody can stop, so that no hook runs; and it says itself by which signal the program has ended.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +16,9 @@ use crate::ways::trial;
 
 /// Names the compiler.
 const COMPILER: &str = "LINKS_AARCH64";
+
+/// Names the program that is built for musl.
+const MUSL_PROGRAM: &str = "LINKS_MUSL";
 
 /// From Debian's `qemu-user` and `gcc-aarch64-linux-gnu`.
 const EMULATOR: &str = "qemu-aarch64";
@@ -44,7 +48,18 @@ macro_rules! reported {
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("aarch64_under_an_emulator", check)]
+    vec![trial("aarch64_under_an_emulator", check), trial("musl_program", check_musl)]
+}
+
+/// Of a program that is there already (`.ci/musl` builds it).
+fn check_musl() -> Result<(), String> {
+    match std::env::var(MUSL_PROGRAM) {
+        Ok(program) => run::check_program(Path::new(&program)),
+        Err(_) => {
+            eprintln!("links: SKIPPED musl_program: LINKS_MUSL names none");
+            Ok(())
+        }
+    }
 }
 
 fn check() -> Result<(), String> {
