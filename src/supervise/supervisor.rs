@@ -101,8 +101,8 @@ impl Remote {
         Ok(Self(Arc::new(Asked { stop, signals, waker: Waker::new()? })))
     }
 
-    /// Has all children end: SIGTERM, and SIGKILL after [`Policy::grace`]. None is started again, nor
-    /// for the first time if it does not run yet. The next [`run`](Supervisor::run) is another.
+    /// Has all children end: SIGTERM, and SIGKILL after [`Policy::grace`]. None is started again,
+    /// nor for the first time if it does not run yet. The next [`run`](Supervisor::run) is another.
     pub fn stop(&self) {
         // ORDER: Release, with the Acquire of `Supervisor::run`.
         self.0.stop.store(true, Release);

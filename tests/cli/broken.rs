@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 pub(crate) const ROWS: &[Row] = &[
     ("broken::cut_off_at_every_byte", cut_off_at_every_byte),
+    ("broken::cut_off_behind_a_blank", cut_off_behind_a_blank),
     ("broken::every_byte_another", every_byte_another),
     ("broken::every_member_missing_or_of_another_type", every_member_missing_or_of_another_type),
     ("broken::every_number_at_its_edges", every_number_at_its_edges),
@@ -57,6 +58,17 @@ fn cut_off_at_every_byte() {
             ),
         };
         assert_eq!(line, expected);
+    }
+}
+
+/// Which is a part of it, as the line break is not that a log puts there.
+fn cut_off_behind_a_blank() {
+    let folder = Folder::new();
+    let cut = "{\"failfast\":1,\"message\":\"a ";
+    for end in ["", "\n", "\r\n"] {
+        let done = explain(&folder.file("cut", format!("{cut}{end}")));
+        let expected = format!("ends in the middle, after {} bytes: it was cut off\n", cut.len());
+        assert!(done.err.ends_with(&expected), "{}", done.err);
     }
 }
 

@@ -100,7 +100,8 @@ fn report_at(text: &str) -> (Result<Map<String, Value>, Broken>, Option<usize>) 
 
 fn broken(error: &serde_json::Error, report: &str) -> Broken {
     if error.is_eof() {
-        return Broken::Truncated(report.trim_end().len());
+        // A blank at the end may stand in a text; a line break never does.
+        return Broken::Truncated(report.trim_end_matches(['\n', '\r']).len());
     }
     // Where it was said, within this piece, means nothing to whoever reads it.
     let text = error.to_string();
