@@ -53,7 +53,7 @@ pub fn of(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Has a program leave no core, which tests would leave by the dozen. It may raise the limit again.
+/// Has a program leave no core, of which tests would leave dozens. It may raise the limit again.
 pub fn without_core_dumps(command: &mut Command) -> &mut Command {
     let set = || {
         let mut core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -83,8 +83,8 @@ pub fn run(command: &mut Command, hangs_after: Duration) -> Result<Ended, String
     Ok(Ended { pid: child.id(), status, out: text(out)?, err: text(err)? })
 }
 
-/// Under the standard harness: this program again, as the child that runs only the test `name`, with
-/// its modules. What it writes to standard error is read.
+/// Under the standard harness: this program again, as the child that runs only the test `name`,
+/// which is its name with its modules. What it writes to standard error is read.
 #[must_use]
 pub fn one_test(name: &str) -> Command {
     let mut command = command(name);
