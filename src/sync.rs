@@ -3,8 +3,8 @@
 //! Layer 0.  Plane: data.
 //!
 //! Everything concurrent in the crate is written against this module, so that the models in
-//! `ledger` and `terminate::election` run the code that ships, not a copy of it. One operation is in
-//! assembly: Rust has no addition that is one instruction and not a locked one.
+//! `ledger` and `terminate::election` run the code that ships, not a copy of it. One operation is
+//! in assembly: Rust has no addition that is one instruction and not a locked one.
 
 #[cfg(not(loom))]
 #[allow(unused_imports, reason = "a door lists what may pass, not what passes today")]

@@ -163,7 +163,7 @@ pub(crate) fn intercept(fault: &Fault) -> bool {
         return false;
     }
     if page.is_elected() {
-        // The handler that we are in may have them blocked, and one that is blocked ends us at once.
+        // The handler that we are in may have them blocked; one that is blocked ends us at once.
         signal::open(OWN_FAULTS_MASK & !signal::bit(SIGABRT));
         nested(failure_of(fault));
     }

@@ -183,7 +183,7 @@ impl World {
         let (slot, is_seated) = &mut self.threads[t].seats[c];
         if !*is_seated {
             *is_seated = true;
-            // SAFETY: the account is not moved, and outlives the slots' use; the slot is not linked.
+            // SAFETY: the account stays where it is, and outlives the slot; that one is not linked.
             unsafe { slot.renew(&self.accounts[c]) };
             self.ledger.begin(slot);
         }
@@ -272,7 +272,7 @@ impl World {
             return;
         }
         let budget = [UNLIMITED, 1000, 20_000, 60_000, 3 << 20][scale / ACCOUNTS % 5];
-        // SAFETY: neither is moved, and both outlive the ledger's use; this one is new, or was closed.
+        // SAFETY: neither is moved, and both outlive the ledger's use; it is new, or was closed.
         unsafe { self.ledger.open(&self.accounts[c], self.account(parent)) };
         assert!(self.ledger.set_budget(&self.accounts[c], budget, || ()).is_ok());
         self.known[c] = Known {
