@@ -5,6 +5,7 @@
 use core::ptr;
 
 use super::memory::Mapping;
+use super::registers::stack_pointer;
 
 /// How large an alternate stack must be: what the kernel pushes on this processor (which grows with
 /// the vector registers), and room for a handler of ours and of whoever comes after us.
@@ -44,6 +45,12 @@ pub(crate) fn is(mapping: Mapping) -> bool {
         now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp.addr() == mapping.base + SLACK
     };
     current().is_some_and(is_it)
+}
+
+/// How much is left of the alternate stack that the caller is on. `None` if it is on none.
+pub(crate) fn room() -> Option<usize> {
+    let now = current().filter(|now| now.ss_flags & libc::SS_ONSTACK != 0)?;
+    Some(stack_pointer().saturating_sub(now.ss_sp.addr()))
 }
 
 fn current() -> Option<libc::stack_t> {

@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// How much earlier than others the sentinel ends the process: its stack has room for all there is
 /// to do, and theirs may have little.
-const AHEAD: Duration = Duration::from_millis(20);
+const AHEAD: Duration = Duration::from_millis(40);
 
 /// The sentinel's stack: enough to write the line and the report.
 const STACK_BYTES: usize = 32 * 1024;

@@ -8,12 +8,15 @@ use crate::record::EndedBy;
 use crate::report::{Failure, HookOutcome};
 use crate::sys::fault::Fault;
 use crate::sys::signal::{self, OWN_FAULTS, OWN_FAULTS_MASK, SIGABRT, Saved};
-use crate::sys::{exit, process, stop};
+use crate::sys::{altstack, exit, process, stop};
 
 use super::inject::{self, Phase};
 use super::page::page;
 use super::steps::{self, Step};
 use super::{chain, deadline, emergency, output, tell};
+
+/// How much of an alternate stack it takes to write the line and the report.
+const ROOM_BYTES: usize = 24 * 1024;
 
 /// What was in force for `OWN_FAULTS` before the death.
 static BEFORE: [Saved; OWN_FAULTS.len()] = [const { Saved::new() }; OWN_FAULTS.len()];
@@ -48,7 +51,8 @@ pub(super) fn time_is_up() {
             deadline::stop_elected(elected);
         }
         inject::at(Phase::Overdue);
-        steps::say_what_is_left();
+        // A sentinel that is late has left it to a thread that may have little.
+        steps::say_what_is_left(altstack::room().is_none_or(|bytes| bytes >= ROOM_BYTES));
         now()
     }
     if !page().claim_end(stop::thread()) {

@@ -179,9 +179,10 @@ pub(super) fn go_on_after_failure() {
     }
 }
 
-/// Says what has not been said yet, after a step that has taken too long. Not the elected thread:
-/// whoever ends the process in its place, when it was stopped.
-pub(super) fn say_what_is_left() {
+/// Says what has not been said yet, after a step that has taken too long; where there is no room
+/// for that, only to the supervisor. Not the elected thread: whoever ends the process in its place,
+/// when it was stopped.
+pub(super) fn say_what_is_left(has_room: bool) {
     let step = Step::now();
     if step == Step::Unnoted {
         return; // Nothing is known.
@@ -191,6 +192,9 @@ pub(super) fn say_what_is_left() {
         (Step::Hook | Step::Chain | Step::End, _) => {}
         _ if hook::is_set() => note_outcome(HookOutcome::Skipped),
         _ => note_outcome(HookOutcome::None),
+    }
+    if !has_room {
+        return;
     }
     if step == Step::Trace {
         Dying::with(|dying| dying.report.backtrace.finish(false));
