@@ -186,6 +186,9 @@ builder! {
     /// each call of the allocator, and by [`stack::probe`](crate::stack::probe): code that does
     /// neither goes on to its guard page.
     ///
+    /// At the top are also, on the first thread's stack, the arguments and the environment that the
+    /// kernel has put there, and on other threads' the thread-local storage: both count.
+    ///
     /// # Examples
     ///
     /// ```
