@@ -244,6 +244,9 @@ impl Account {
 
     /// Leases `delta` bytes more (or less) from this account and each ancestor.
     pub(crate) fn lease(&self, delta: isize) {
+        if delta == 0 {
+            return; // In a deep chain the way up is long.
+        }
         for account in self.upward() {
             if delta < 0 {
                 account.note_peak();

@@ -39,6 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     plain("many_threads_wait_for_one_crossing", many_wait),
     plain("parents_end_first", parents_first),
     plain("clusters_nest_a_thousand_deep", deep),
+    plain("a_deep_chain_whose_parents_end_first", deep_ends),
     plain("external_charges_race_allocations", external_races),
     plain("an_external_charge_crosses", external_crosses),
     plain("over_budget_says_what_is_so", says_what_is_so),
@@ -633,6 +634,23 @@ fn deep() {
         (0..65_535 - 1000).map(|_| Cluster::builder("it").build().unwrap()).collect();
     drop(many);
     assert_eq!(Cluster::list().len(), 1);
+}
+
+/// Each of so many ends costs the same, however deep: else this would take minutes.
+fn deep_ends() {
+    const DEPTH: usize = 30_000;
+    let mut chain = vec![Cluster::builder("it").build().unwrap()];
+    for _ in 1..DEPTH {
+        let parent = chain.last().unwrap();
+        chain.push(Cluster::builder("it").parent(parent).build().unwrap());
+    }
+    let innermost = chain.last().unwrap().clone();
+    drop(chain);
+    assert_eq!(Cluster::list().len(), 2);
+    drop(innermost);
+    // All of them can go, or there is no room for these.
+    let many = (0..65_535).map(|_| Cluster::builder("it").build().unwrap());
+    assert_eq!(many.collect::<Vec<_>>().len(), 65_535);
 }
 
 fn external_races() {
