@@ -337,6 +337,9 @@ fn a_change_log_of_another_form() {
     let log = "# Changelog\n\nProse.\n\n## [Unreleased]\n\n### Added\n\n- A.\n\n\
                ## [0.1.0] - 2026-01-31\n";
     passed(shape::changelog(log));
+    let twice = "# Changelog\n## [Unreleased]\n### Added\n- `One`.\n- `Two`.\n- `One`, again.\n";
+    caught(shape::changelog(twice), "CHANGELOG.md", "begin with `One`");
+    passed(shape::changelog(&twice.replace("- `Two`.", "## [1.2.3] - 2026-01-31")));
     for (from, to, says) in [
         ("# Changelog\n", "# Changes\n", "first line"),
         ("## [Unreleased]", "## Next", "first section"),

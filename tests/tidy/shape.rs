@@ -131,6 +131,22 @@ pub(crate) fn changelog(text: &str) -> Vec<String> {
     for group in groups.filter(|group| !GROUPS.contains(group)) {
         complaints.push(format!("CHANGELOG.md: `### {group}` is none of {GROUPS:?}"));
     }
+    complaints.extend(told_twice(text));
+    complaints
+}
+
+/// Entries of one release that begin with the same name: merges leave them behind.
+fn told_twice(text: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for release in text.split("\n## ") {
+        let names = release.lines().filter_map(|line| line.strip_prefix("- `")?.split('`').next());
+        let mut seen = std::collections::HashSet::new();
+        for name in names.filter(|name| !seen.insert(*name)) {
+            complaints.push(format!(
+                "CHANGELOG.md: two entries of a release begin with `{name}`: join them"
+            ));
+        }
+    }
     complaints
 }
 
