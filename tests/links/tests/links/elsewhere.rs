@@ -51,7 +51,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("aarch64_under_an_emulator", check), trial("musl_program", check_musl)]
 }
 
-/// Of a program that is there already (`.ci/musl` builds it).
+/// Of a program that is there already.
 fn check_musl() -> Result<(), String> {
     match std::env::var(MUSL_PROGRAM) {
         Ok(program) => run::check_program(Path::new(&program)),
