@@ -8,7 +8,8 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use clap::Parser;
 use comfy_table::Table;
@@ -116,17 +117,23 @@ fn page_path() -> PathBuf {
 
 /// The child.
 fn die(page: &'static Page) -> ! {
-    let threads = std::env::var(THREADS).expect("how many").parse().expect("a number");
+    let threads: u64 = std::env::var(THREADS).expect("how many").parse().expect("a number");
+    // They begin at once: those that spin already would have the next one wait.
+    static ALL_MADE: AtomicBool = AtomicBool::new(false);
     for _ in 0..threads {
         std::thread::spawn(|| {
+            while !ALL_MADE.load(SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             page.threads.fetch_add(1, SeqCst);
             loop {
                 std::hint::spin_loop();
             }
         });
     }
+    ALL_MADE.store(true, SeqCst);
     while page.threads.load(SeqCst) < threads {
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
     if std::env::var_os(WITH_HOOK).is_some() {
         // SAFETY: the hook writes to shared memory.
