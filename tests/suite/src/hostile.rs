@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::task::{Poll, Wake};
 use std::thread;
@@ -654,24 +654,32 @@ fn deep_ends() {
 }
 
 fn external_races() {
-    let job = cluster("job", 1 << 20);
-    let granted = AtomicUsize::new(0);
+    const BUDGET: usize = 1 << 20;
+    let job = cluster("job", BUDGET);
+    let (granted, held) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // Counted after it was granted, and no more before it is given back: so much is live for sure.
+    let hold = |bytes: usize| {
+        granted.fetch_add(bytes, Relaxed);
+        let together = held.fetch_add(bytes, SeqCst) + bytes;
+        assert!(together <= BUDGET, "{together} at once");
+        let usage = job.usage();
+        assert!(usage.live <= BUDGET, "{usage:?}");
+        held.fetch_sub(bytes, SeqCst);
+    };
     thread::scope(|scope| {
         for n in 0..4_usize {
-            let (job, granted) = (&job, &granted);
+            let (job, hold) = (&job, &hold);
             scope.spawn(move || {
                 for round in 0..20_000 {
                     let size = (round * 331 + n * 7919) % 400_000 + 1;
                     if n % 2 == 0 {
                         let Ok(charge) = job.charge_external(size) else { continue };
-                        granted.fetch_add(charge.bytes(), Relaxed);
-                        // Never above the budget; while others allocate, perhaps less than is live.
-                        let usage = job.usage();
-                        assert!(usage.live <= 1 << 20, "{usage:?} {size}");
+                        hold(charge.bytes());
                     } else {
                         let mut bytes = Vec::<u8>::new();
-                        let got = job.run(|| fallible(|| bytes.try_reserve_exact(size)));
-                        granted.fetch_add(if got.is_ok() { size } else { 0 }, Relaxed);
+                        if job.run(|| fallible(|| bytes.try_reserve_exact(size))).is_ok() {
+                            hold(size);
+                        }
                     }
                 }
             });
